@@ -1,0 +1,2 @@
+/** Placeholder text until below. */
+export class Log { level = 1; lastLine = ''; write(_text: string): void {} }
