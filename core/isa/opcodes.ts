@@ -164,7 +164,8 @@ export function accessBytes(code: number): number {
 
 /** Whether the class of this opcode is arithmetic, 32 or 64 bits. */
 export function isAluClass(code: number): boolean {
-  return (code & 0x03) === 0 ? (code & 0x07) === BPF_ALU : (code & 0x07) === BPF_ALU64;
+  const cls = code & 0x07;
+  return cls === BPF_ALU || cls === BPF_ALU64;
 }
 
 /** Whether the class of this opcode is a jump, comparing 32 or 64 bits. */
