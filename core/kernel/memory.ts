@@ -64,6 +64,9 @@ export interface Memory {
   writeU32(offset: number, value: number): void;
   writeU64(offset: number, value: bigint): void;
 
+  /** Says that a range was written through {@link bytes} or {@link view}: checkpoints must not share its pages. */
+  touch(offset: number, size: number): void;
+
   checkpoint(): MemoryCheckpoint;
   restore(checkpoint: MemoryCheckpoint): void;
 }

@@ -100,6 +100,10 @@ export class TestMemory implements Memory {
     this.view.setBigUint64(offset, value, true);
   }
 
+  touch(): void {
+    // Each checkpoint copies everything.
+  }
+
   checkpoint(): MemoryCheckpoint {
     const snapshot: Snapshot = {
       bytes: this.bytes.slice(0, this.#top),
