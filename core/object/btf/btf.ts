@@ -484,9 +484,9 @@ export class Btf {
     return text;
   }
 
-  /** Whether a string offset lies inside the string section (of this BTF or its base). */
-  hasString(offset: number): boolean {
-    return offset < this.#stringEnd;
+  /** String offsets below exist, in this BTF or its base; a split BTF on top of this one begins its own here. */
+  get stringEnd(): number {
+    return this.#stringEnd;
   }
 
   // ---- the loader's corrections -------------------------------------------------------------------------------------------------------------------

@@ -41,6 +41,23 @@ function hashBytes(bytes: Uint8Array, start: number, end: number): number {
   return hash;
 }
 
+/** Hash of the essential part of the NUL-terminated string that begins at `start`. */
+function hashEssential(strings: Uint8Array, start: number): number {
+  let hash = 5381;
+  let at = start;
+  let run = 0;
+  let flavoured = false;
+  for (let c = strings[at] ?? 0; c !== 0; c = strings[++at] ?? 0) {
+    hash = (Math.imul(hash, 33) ^ c) | 0;
+    if (c === CHAR_UNDERSCORE) run++;
+    else {
+      if (run === 3 && at > start + 3) flavoured = true;
+      run = 0;
+    }
+  }
+  return flavoured ? hashBytes(strings, start, essentialEnd(strings, start, at)) : hash;
+}
+
 const mix = (hash: number, mask: number): number => (hash ^ (hash >>> 15)) & mask;
 
 export class NameIndex {
@@ -67,39 +84,24 @@ export class NameIndex {
     this.#mask = size - 1;
     this.#heads = new Uint32Array(size);
     this.#next = new Uint32Array(count);
+    const heads = this.#heads;
+    const next = this.#next;
+    const mask = this.#mask;
     // From the last to the first, so that a chain runs in ascending order and the lowest id is found first, as libbpf and the kernel do.
     for (let index = count - 1; index > 0; index--) {
       const nameOffset = words[offsets[index]!]!;
       if (nameOffset === 0) continue;
       let hash: number;
       if (nameOffset >= stringBase) {
-        hash = this.#hashString(nameOffset - stringBase);
+        hash = hashEssential(strings, nameOffset - stringBase);
       } else {
         const bytes = baseName(nameOffset);
         hash = hashBytes(bytes, 0, essentialEnd(bytes, 0, bytes.length));
       }
-      const bucket = mix(hash, this.#mask);
-      this.#next[index] = this.#heads[bucket]!;
-      this.#heads[bucket] = index;
+      const bucket = mix(hash, mask);
+      next[index] = heads[bucket]!;
+      heads[bucket] = index;
     }
-  }
-
-  #hashString(start: number): number {
-    const strings = this.#strings;
-    let hash = 5381;
-    let at = start;
-    let run = 0;
-    let flavoured = false;
-    for (let c = strings[at] ?? 0; c !== 0; c = strings[++at] ?? 0) {
-      hash = (Math.imul(hash, 33) ^ c) | 0;
-      if (c === CHAR_UNDERSCORE) run++;
-      else {
-        if (run === 3 && at > start + 3) flavoured = true;
-        run = 0;
-      }
-    }
-    if (!flavoured) return hash;
-    return hashBytes(strings, start, essentialEnd(strings, start, at));
   }
 
   /** First index in the chain of names whose essential part may be `essential`; go on with {@link next}. 0 ends the chain. */
