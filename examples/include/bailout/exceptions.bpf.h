@@ -72,6 +72,15 @@ extern void bpf_set_exception_callback(int (*callback)(unsigned long long)) __at
 
 /* --- how it is done ------------------------------------------------------------------------------------------- */
 
+/*
+ * The compiler writes the type of an extern function into BTF where C calls it; assembly alone would leave bpf_throw
+ * without one, and loaders want it. This call is for the type only: nothing calls the function, so no program gets it.
+ */
+static __attribute__((used, noinline)) void __bailout_throw_has_a_type(void)
+{
+	bpf_throw(0);
+}
+
 #define __bailout_is_signed(type) ((type)-1 < (type)1)
 /* A constant that an instruction's 32-bit immediate can hold; everything else has to be in a register. */
 #define __bailout_fits(x) (__builtin_constant_p(x) && (long long)(x) == (int)(x))
@@ -107,9 +116,6 @@ extern void bpf_set_exception_callback(int (*callback)(unsigned long long)) __at
  */
 #define __bailout_assert(lhs, unsigned_op, signed_op, rhs, cookie)                                           \
 	({                                                                                                   \
-		/* Keeps BTF of bpf_throw: assembly alone would leave the extern without a type. */          \
-		if (0)                                                                                       \
-			bpf_throw(0);                                                                        \
 		if (__bailout_is_signed(__typeof__(lhs))) {                                                  \
 			long long __wide = (long long)(lhs);                                                 \
 			__bailout_assert_wide(__wide, signed_op, (long long)(__typeof__(lhs))(rhs), cookie); \
