@@ -3,10 +3,11 @@
  * facts collected per instruction, and the way to say no.
  */
 import type { Profile } from '../exceptions/profile.ts';
-import type { FrameDescriptor } from '../exceptions/descriptor.ts';
+import { DescriptorTable } from '../exceptions/merge.ts';
 import type { Instructions } from '../isa/instructions.ts';
+import type { DisassemblyNames } from '../isa/disassemble.ts';
 import type { Btf } from '../object/btf/btf.ts';
-import type { MapDefinition, Program } from '../object/program.ts';
+import type { LineInfo, MapDefinition, Program } from '../object/program.ts';
 import type { Log } from './log.ts';
 import type { Frame, State } from './state.ts';
 import { ROW } from './state.ts';
@@ -103,11 +104,20 @@ export class Env {
   /** The subprogram of the exception callback: found by tag, or set by the first call; -1 when none. */
   exceptionCallback = -1;
   exceptionCallbackHow: 'call' | 'tag' | undefined;
-  readonly descriptors: FrameDescriptor[] = [];
+  /** What unwinding will have to release (profile `proposal`). */
+  readonly descriptors = new DescriptorTable();
   /** Only one arena per program; its map handle, -1 when none. */
   arena = -1;
   /** The instruction calls that may change packet data were seen. */
   seenDirectWrite = false;
+  /** Names for printing instructions. */
+  disassembly: DisassemblyNames = {};
+  /** The source line that was printed last. */
+  previousLine: LineInfo | undefined;
+  /** Registers and stack slots that the log prints after this instruction: those that it read or wrote. */
+  scratchedRegisters = 0;
+  scratchedSlotsLow = 0;
+  scratchedSlotsHigh = 0;
   /** Free for calls/: memoised records, prototypes, per-insn call facts. */
   readonly callFacts = new Map<string, unknown>();
 
@@ -160,6 +170,40 @@ export class Env {
     if (known >= 0) return known;
     this.maps.push(map);
     return this.maps.length - 1;
+  }
+
+  /** The line info that covers an instruction. */
+  lineAt(insn: number): LineInfo | undefined {
+    const lines = this.program.lineInfo;
+    let low = 0;
+    let high = lines.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (lines[middle]!.insn <= insn) low = middle + 1;
+      else high = middle;
+    }
+    return low > 0 ? lines[low - 1] : undefined;
+  }
+
+  scratchRegister(register: number): void {
+    this.scratchedRegisters |= 1 << register;
+  }
+
+  scratchSlot(slot: number): void {
+    if (slot < 32) this.scratchedSlotsLow |= 1 << slot;
+    else this.scratchedSlotsHigh |= 1 << (slot - 32);
+  }
+
+  scratchAll(): void {
+    this.scratchedRegisters = -1;
+    this.scratchedSlotsLow = -1;
+    this.scratchedSlotsHigh = -1;
+  }
+
+  scratchNone(): void {
+    this.scratchedRegisters = 0;
+    this.scratchedSlotsLow = 0;
+    this.scratchedSlotsHigh = 0;
   }
 
   /** A frame of the current state, by its number. */

@@ -10,7 +10,7 @@
 import { MAX_BPF_REG, NOT_INIT, SCALAR_VALUE, STACK_INVALID, STACK_SPILL } from './types.ts';
 
 /** Words in a row. */
-export const ROW = 32;
+export const ROW = 28;
 
 // 64-bit fields (low word; the high word follows).
 export const VALUE = 0; // tnum: the known bits' values
@@ -47,8 +47,6 @@ export const FRAMENO = 21;
 export const AUX0 = 22;
 export const AUX1 = 23;
 export const AUX2 = 24;
-/** Insn + 1 that defined the register as a 32-bit value, or 0: only for the log's and liveness' bookkeeping. */
-export const SUBREG_DEF = 25;
 /** Eight slot type bytes (two words); only in rows of stack slots. */
 export const SLOT = 26;
 
