@@ -13,7 +13,17 @@ if (task === undefined || cgroup === undefined) throw new Error('the release tab
 
 function held(place: Place, rule: typeof task, acquiredAt: number, more: Partial<Held> = {}): Held {
   if (rule === undefined) throw new Error('no rule');
-  return { kind: 'entry', place, ...rule, acquiredAt, identity: '', ...more };
+  return {
+    kind: 'held',
+    place,
+    ...rule,
+    acquiredAt,
+    id: acquiredAt,
+    owner: 'frame',
+    identity: '',
+    mayBeNull: false,
+    ...more,
+  };
 }
 const nothing: PlaceView[] = [];
 const nullAt = (place: Place): PlaceView => ({ kind: 'null', place });
@@ -78,18 +88,31 @@ describe('merging what several paths hold at one instruction', () => {
     ).toEqual(['region bpf_rcu_read_unlock @2,5', 'region bpf_preempt_enable @3']);
   });
 
-  it('leaves a copy to the place that lets the resource go', () => {
-    const copy = held(r6, task, 4, { kind: 'copy' });
-    expect(merge([copy])).toEqual([]);
-    expect(merge([copy], nothing)).toEqual([]);
-    expect(merge([copy], [held(r6, task, 9)])).toEqual(['register bpf_task_release @4,9']);
-    expect(conflicts([copy], nothing, [held(r6, task, 9)])).toBe(true);
+  it('leaves a resource to the outer frame that holds it too', () => {
+    const borrowed = held(r6, task, 4, { owner: 'outer' });
+    expect(merge([borrowed])).toEqual([]);
+    expect(merge([borrowed], nothing)).toEqual([]);
+    expect(merge([borrowed], [held(r6, task, 9)])).toEqual(['register bpf_task_release @4,9']);
+    expect(conflicts([borrowed], nothing, [held(r6, task, 9)])).toBe(true);
   });
 
-  it('gives up its opinion on a place where two paths have copies of different things', () => {
-    const paths = [[held(r6, task, 4, { kind: 'copy' })], [held(r6, cgroup, 5, { kind: 'copy' })]];
-    expect(merge(...paths)).toEqual([]);
-    expect(conflicts(...paths, [held(r6, task, 4)])).toBe(true);
+  it('needs one settled place for a resource that stands in several', () => {
+    const twice = [held(r6, task, 4), held(fp8, task, 4)];
+    expect(merge(twice)).toEqual(['register bpf_task_release @4']);
+    // The other path has it on the stack alone, so that is the place for both.
+    expect(merge(twice, [held(fp8, task, 4)])).toEqual(['slot bpf_task_release @4']);
+    expect(merge([held(fp8, task, 4)], twice)).toEqual(['slot bpf_task_release @4']);
+    expect(conflicts(twice, [held(fp8, task, 4)], [held(r6, task, 4)])).toBe(true);
+  });
+
+  it('tells two resources of one type apart', () => {
+    const both = [held(r6, task, 4), held(fp8, task, 5)];
+    expect(merge(both)).toEqual(['register bpf_task_release @4', 'slot bpf_task_release @5']);
+    expect(conflicts(both, [held(r6, task, 4)])).toBe(true);
+    expect(merge(both, [held(r6, task, 4), nullAt(fp8)])).toEqual([
+      'register bpf_task_release @4',
+      'slot bpf_task_release @5 or null',
+    ]);
   });
 
   it('keeps the table as it was when a path is refused', () => {

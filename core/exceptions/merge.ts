@@ -1,34 +1,38 @@
 /**
- * Several verified paths reach one instruction, and each may have left something else in the frame. This
- * table keeps, per instruction, what all paths so far agreed on, and refuses what cannot be decided at run
- * time (docs/exceptions.md, "Merging").
+ * Several verified paths reach one instruction, and each may have left something else in the frame. This table keeps,
+ * per instruction, the places that mean one thing on every path, and refuses a program in which those are not enough
+ * to let go of everything (docs/exceptions.md, "Merging").
  *
- * A path's view of a place is one of:
- *  - `entry`: it holds a resource that this place has to let go;
- *  - `copy`: it holds a resource that another place lets go (released once although reachable twice);
- *  - `null`: it is known to be null;
- *  - nothing: anything else (a number, bytes, never written).
- * A frame that was seen once has an opinion on every place, so "nothing" is an opinion too: a later path that
- * finds a resource there is in conflict with it, in whichever order the two come.
+ * A place is *settled* as long as each path had in it the same kind of resource, or a known null. A frame that was seen
+ * once has an opinion on every place, so "nothing" counts too: a place that was a plain number on one path can never
+ * become settled. Each path needs, for every resource that its frame holds, one settled place; a resource that stands in
+ * several needs just one of them.
  */
 import type { DescriptorEntry, FrameDescriptor, Place, ResourceType } from './descriptor.ts';
 import { comparePlaces, formatPlace } from './descriptor.ts';
 
-/** What one path has in one place. */
+/** A resource that one path has in one place. */
 export interface Held {
-  readonly kind: 'entry' | 'copy';
+  readonly kind: 'held';
   readonly place: Place;
   readonly resource: ResourceType;
   readonly typeName: string;
   readonly release: string;
   readonly acquiredAt: number;
+  /** Tells the path's resources apart: two places with one id hold the same resource. */
+  readonly id: number;
+  /** `outer`: a frame further out holds it too and lets it go; here it needs no place. */
+  readonly owner: 'frame' | 'outer';
   /**
-   * What must be equal for two paths to agree beyond type and release: the identity of a lock's map value,
-   * a dynptr's type, an iterator's. Empty where type and release say all.
+   * What must be equal on two paths beyond type and release: a lock's object, a dynptr's type. Empty where type and
+   * release say all.
    */
   readonly identity: string;
+  /** The program has not asked yet whether it got the resource at all. */
+  readonly mayBeNull: boolean;
 }
 
+/** A place that is known to be null on one path. */
 export interface KnownNull {
   readonly kind: 'null';
   readonly place: Place;
@@ -49,17 +53,24 @@ export interface MergeConflict {
 /** The verifier's last line for a conflict, as the kernel patches print it. */
 export const MERGE_FAILED = 'frame_desc: merge: failed to merge old and new frame desc entry';
 
+const NOTHING = 'nothing that can be released';
+
+/** A settled place. */
 interface Cell {
   readonly place: Place;
-  readonly held: Held | undefined; // undefined: known null on every path so far
-  readonly copyOnly: boolean;
+  /** Undefined: null on every path so far. */
+  readonly held: Held | undefined;
   readonly nullable: boolean;
   readonly acquiredAt: readonly number[];
 }
 
+/** The places in which one path has one resource of its own, by key. One of them must stay settled. */
+type Need = readonly string[];
+
 interface Row {
   readonly subprogram: number;
-  cells: Map<string, Cell>;
+  readonly cells: ReadonlyMap<string, Cell>;
+  readonly needs: ReadonlyMap<string, Need>;
 }
 
 /** The descriptors of one program while it is being verified. */
@@ -77,39 +88,30 @@ export class DescriptorTable {
    * @returns the conflict with the paths before, and then the table is as it was.
    */
   add(subprogram: number, insn: number, views: readonly PlaceView[]): MergeConflict | undefined {
-    const row = this.#rows.get(insn);
-    if (row === undefined) {
-      const cells = new Map(views.map((view) => [formatKey(view), firstCell(view)]));
-      this.#rows.set(insn, { subprogram, cells });
-      return undefined;
+    const old = this.#rows.get(insn);
+    const fresh = new Map(views.map((view) => [keyOf(view), view]));
+    const cells = old === undefined ? new Map([...fresh].map(([key, view]) => [key, cellOf(view)])) : join(old, fresh);
+    const needs = new Map([...(old?.needs ?? []), ...needsOf(views)]);
+    for (const need of needs.values()) {
+      const first = need[0];
+      if (first === undefined || need.some((key) => cells.has(key))) continue;
+      const view = fresh.get(first);
+      const cell = old?.cells.get(first);
+      const place = view?.place ?? cell?.place ?? { kind: 'region' };
+      return {
+        insn,
+        subprogram,
+        place,
+        old: cell === undefined ? NOTHING : describe(cell.held, cell.acquiredAt),
+        new: view === undefined ? NOTHING : view.kind === 'null' ? 'null' : describe(view, [view.acquiredAt]),
+      };
     }
-    const merged = new Map<string, Cell>();
-    const seen = new Set<string>();
-    for (const view of views) {
-      const key = formatKey(view);
-      seen.add(key);
-      const cell = row.cells.get(key);
-      if (cell === undefined) {
-        // The earlier paths had nothing there. A copy is let go elsewhere and a null needs nothing: no opinion is lost.
-        if (view.kind === 'entry')
-          return { insn, subprogram, place: view.place, old: 'nothing that can be released', new: describeView(view) };
-        continue;
-      }
-      const joined = joinCell(cell, view);
-      if (joined === 'conflict')
-        return { insn, subprogram, place: view.place, old: describeCell(cell), new: describeView(view) };
-      if (joined !== 'nothing') merged.set(key, joined);
-    }
-    for (const [key, cell] of row.cells) {
-      if (seen.has(key) || cell.held === undefined || cell.copyOnly) continue;
-      return { insn, subprogram, place: cell.place, old: describeCell(cell), new: 'nothing that can be released' };
-    }
-    row.cells = merged;
-    this.#merges++;
+    if (old !== undefined) this.#merges++;
+    this.#rows.set(insn, { subprogram, cells, needs });
     return undefined;
   }
 
-  /** The finished descriptors, by instruction. */
+  /** The finished descriptors, by instruction, each with as few entries as serve all its paths. */
   finish(): FrameDescriptor[] {
     return [...this.#rows]
       .sort(([a], [b]) => a - b)
@@ -117,41 +119,37 @@ export class DescriptorTable {
   }
 }
 
-function firstCell(view: PlaceView): Cell {
-  if (view.kind === 'null')
-    return { place: view.place, held: undefined, copyOnly: false, nullable: true, acquiredAt: [] };
-  return {
-    place: view.place,
-    held: view,
-    copyOnly: view.kind === 'copy',
-    nullable: false,
-    acquiredAt: [view.acquiredAt],
-  };
+/** The places that are settled on the earlier paths and on this one. */
+function join(old: Row, fresh: ReadonlyMap<string, PlaceView>): Map<string, Cell> {
+  const cells = new Map<string, Cell>();
+  for (const [key, cell] of old.cells) {
+    const view = fresh.get(key);
+    const joined = view === undefined ? undefined : joinCell(cell, view);
+    if (joined !== undefined) cells.set(key, joined);
+  }
+  return cells;
 }
 
-function joinCell(cell: Cell, view: PlaceView): Cell | 'nothing' | 'conflict' {
-  if (view.kind === 'null') return mayBeNull(cell) ? { ...cell, nullable: true } : 'conflict';
-  if (cell.held === undefined) {
-    const first = firstCell(view);
-    return mayBeNull(first) ? { ...first, nullable: true } : 'conflict';
-  }
-  if (!sameResource(cell.held, view)) {
-    // Two copies of different things need no decision here: their own places let them go.
-    return cell.copyOnly && view.kind === 'copy' ? 'nothing' : 'conflict';
-  }
-  return {
-    place: cell.place,
-    held: cell.copyOnly ? view : cell.held,
-    copyOnly: cell.copyOnly && view.kind === 'copy',
-    nullable: cell.nullable,
-    acquiredAt: addSorted(cell.acquiredAt, view.acquiredAt),
-  };
+function cellOf(view: PlaceView): Cell {
+  if (view.kind === 'null') return { place: view.place, held: undefined, nullable: true, acquiredAt: [] };
+  return { place: view.place, held: view, nullable: view.mayBeNull, acquiredAt: [view.acquiredAt] };
+}
+
+function joinCell(cell: Cell, view: PlaceView): Cell | undefined {
+  const { held } = cell;
+  if (view.kind === 'null')
+    return held === undefined || mayStandForNull(held) ? { ...cell, nullable: true } : undefined;
+  if (held === undefined) return mayStandForNull(view) ? { ...cellOf(view), nullable: true } : undefined;
+  if (!sameResource(held, view)) return undefined;
+  const acquiredAt = cell.acquiredAt.includes(view.acquiredAt)
+    ? cell.acquiredAt
+    : [...cell.acquiredAt, view.acquiredAt].sort((a, b) => a - b);
+  return { ...cell, nullable: cell.nullable || view.mayBeNull, acquiredAt };
 }
 
 /** Only a pointer can stand where another path has a null: a dynptr, an iterator or a region is there or is not. */
-function mayBeNull(cell: Cell): boolean {
-  if (cell.held === undefined) return true;
-  switch (cell.held.resource) {
+function mayStandForNull(held: Held): boolean {
+  switch (held.resource) {
     case 'reference':
     case 'object':
     case 'ringbuf_record':
@@ -171,36 +169,40 @@ function sameResource(a: Held, b: Held): boolean {
   return a.resource === b.resource && a.typeName === b.typeName && a.release === b.release && a.identity === b.identity;
 }
 
-function addSorted(list: readonly number[], insn: number): readonly number[] {
-  return list.includes(insn) ? list : [...list, insn].sort((a, b) => a - b);
+/** One need per resource of the path, keyed so that equal needs of several paths are one. */
+function needsOf(views: readonly PlaceView[]): Map<string, Need> {
+  const byId = new Map<number, string[]>();
+  for (const view of views) {
+    if (view.kind === 'null' || view.owner === 'outer') continue;
+    const keys = byId.get(view.id);
+    if (keys === undefined) byId.set(view.id, [keyOf(view)]);
+    else keys.push(keyOf(view));
+  }
+  return new Map([...byId.values()].map((keys) => [keys.join(' '), keys]));
 }
 
 /** Several regions can hold at once, and all share the place `region`: their kind and identity tell them apart. */
-function formatKey(view: PlaceView): string {
+function keyOf(view: PlaceView): string {
   const place = formatPlace(view.place);
-  return view.place.kind === 'region' && view.kind !== 'null' ? `${place} ${view.resource} ${view.identity}` : place;
+  return view.place.kind === 'region' && view.kind === 'held' ? `${place}:${view.resource}:${view.identity}` : place;
 }
 
-function describeView(view: PlaceView): string {
-  return view.kind === 'null' ? 'null' : describeHeld(view, [view.acquiredAt]);
-}
-
-function describeCell(cell: Cell): string {
-  return cell.held === undefined ? 'null' : describeHeld(cell.held, cell.acquiredAt);
-}
-
-function describeHeld(held: Held, acquiredAt: readonly number[]): string {
+function describe(held: Held | undefined, acquiredAt: readonly number[]): string {
+  if (held === undefined) return 'null';
   return `${held.typeName} released by ${held.release}, acquired at insn ${acquiredAt.join(', ')}`;
 }
 
 function entriesOf(row: Row): DescriptorEntry[] {
-  const entries: DescriptorEntry[] = [];
-  for (const cell of row.cells.values()) {
-    if (cell.held === undefined || cell.copyOnly) continue;
+  const chosen = new Map<string, DescriptorEntry>();
+  for (const need of row.needs.values()) {
+    if (need.some((key) => chosen.has(key))) continue;
+    const key = need.find((candidate) => row.cells.has(candidate));
+    const cell = key === undefined ? undefined : row.cells.get(key);
+    if (key === undefined || cell?.held === undefined) continue;
     const { place, resource, typeName, release } = cell.held;
-    entries.push({ place, resource, typeName, release, acquiredAt: cell.acquiredAt, nullable: cell.nullable });
+    chosen.set(key, { place, resource, typeName, release, acquiredAt: cell.acquiredAt, nullable: cell.nullable });
   }
-  return entries.sort((a, b) => comparePlaces(a.place, b.place));
+  return [...chosen.values()].sort((a, b) => comparePlaces(a.place, b.place));
 }
 
 /** The lines that the verifier log shows for a conflict; the last one is what tools look for. */

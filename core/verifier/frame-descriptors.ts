@@ -40,7 +40,6 @@ import {
 } from './state.ts';
 import {
   BASE_TYPE_MASK,
-  DYNPTR_RINGBUF,
   MEM_ALLOC,
   MEM_PERCPU,
   MEM_RINGBUF,
@@ -78,10 +77,10 @@ export function recordHeldResources(env: Env): void {
   });
 }
 
-/** Which references still need a place that lets them go. */
+/** Which frame lets each reference go. */
 class Owners {
   readonly #refs = new Map<number, Reference>();
-  readonly #owned = new Set<number>();
+  readonly #owners = new Map<number, Frame>();
 
   constructor(refs: readonly Reference[]) {
     for (const ref of refs) this.#refs.set(ref.id, ref);
@@ -95,15 +94,15 @@ class Owners {
     return this.#refs.get(id);
   }
 
-  /** The first place to ask lets the reference go; later ones hold copies. */
-  claim(id: number): 'entry' | 'copy' {
-    if (this.#owned.has(id)) return 'copy';
-    this.#owned.add(id);
-    return 'entry';
+  /** The first frame to ask is the owner; frames are asked from the outermost inwards. */
+  claim(id: number, frame: Frame): Held['owner'] {
+    const owner = this.#owners.get(id);
+    if (owner === undefined) this.#owners.set(id, frame);
+    return owner === undefined || owner === frame ? 'frame' : 'outer';
   }
 
   unowned(): Reference | undefined {
-    for (const ref of this.#refs.values()) if (ref.kind === REF_POINTER && !this.#owned.has(ref.id)) return ref;
+    for (const ref of this.#refs.values()) if (ref.kind === REF_POINTER && !this.#owners.has(ref.id)) return ref;
     return undefined;
   }
 }
@@ -150,24 +149,17 @@ function slotView(env: Env, frame: Frame, base: number, place: Place, owners: Ow
       // Only the slot at the iterator's address has the reference; the rest of it is told by that one.
       const ref = owners.find(w[base + REF_OBJ_ID]!);
       if (ref === undefined) return undefined;
-      return held(place, iteratorRelease(btfName(env, w, base)), ref, owners, false);
+      return held(frame, place, iteratorRelease(btfName(env, w, base)), ref, owners);
     }
     case STACK_DYNPTR: {
       const ref = owners.find(w[base + REF_OBJ_ID]!);
       if (ref === undefined || w[base + AUX1] !== 1) return undefined;
-      return held(
-        place,
-        RINGBUF_DYNPTR,
-        ref,
-        owners,
-        false,
-        w[base + AUX0] === DYNPTR_RINGBUF ? 'ringbuf' : `dynptr ${w[base + AUX0]}`,
-      );
+      return held(frame, place, RINGBUF_DYNPTR, ref, owners, { identity: `dynptr ${w[base + AUX0]}` });
     }
     case STACK_IRQ_FLAG: {
       const ref = owners.find(w[base + REF_OBJ_ID]!);
       if (ref === undefined) return undefined;
-      return held(place, w[base + AUX0] === IRQ_FLAG_OF_LOCK ? REGIONS.irq_res_lock : REGIONS.irq, ref, owners, false);
+      return held(frame, place, w[base + AUX0] === IRQ_FLAG_OF_LOCK ? REGIONS.irq_res_lock : REGIONS.irq, ref, owners);
     }
     default:
       return undefined;
@@ -185,18 +177,20 @@ function pointerView(env: Env, frame: Frame, base: number, place: Place, owners:
   if (rule === 'not-its-own') return undefined;
   if (rule === undefined)
     env.fail(`frame_desc: no function releases ${btfName(env, w, base)}, acquired at insn ${ref.insn}`);
-  return held(place, rule, ref, owners, (w[base + TYPE]! & PTR_MAYBE_NULL) !== 0);
+  return held(frame, place, rule, ref, owners, { mayBeNull: (w[base + TYPE]! & PTR_MAYBE_NULL) !== 0 });
 }
 
 function held(
+  frame: Frame,
   place: Place,
   rule: ReleaseRule,
   ref: Reference,
   owners: Owners,
-  mayBeNull: boolean,
-  identity = '',
+  more: { readonly mayBeNull?: boolean; readonly identity?: string } = {},
 ): Held {
-  return { kind: owners.claim(ref.id), place, ...rule, acquiredAt: ref.insn, identity, mayBeNull };
+  const owner = owners.claim(ref.id, frame);
+  const { mayBeNull = false, identity = '' } = more;
+  return { kind: 'held', place, ...rule, acquiredAt: ref.insn, id: ref.id, owner, identity, mayBeNull };
 }
 
 /** What lets go of the resource that a pointer names; `not-its-own` for a view into something else (a slice of a dynptr). */
@@ -229,32 +223,21 @@ function btfName(env: Env, w: Int32Array, base: number): string {
  * Sections that began in this frame, or in one that it called and that has returned. The kernel knows that they are in
  * force, so their place is no register or slot. Several can be nested: the n-th of a kind is one thing on all paths.
  */
-function regionViews(env: Env, frame: Frame, owners: Owners): PlaceView[] {
-  const views: PlaceView[] = [];
+function regionViews(env: Env, frame: Frame, owners: Owners): Held[] {
+  const views: Held[] = [];
+  const add = (rule: ReleaseRule, acquiredAt: number, id: number, identity: string): void => {
+    const place: Place = { kind: 'region' };
+    views.push({ kind: 'held', place, ...rule, acquiredAt, id, owner: 'frame', identity, mayBeNull: false });
+  };
   const counts = { rcu: 0, preempt: 0 };
-  for (const region of env.state.regions) {
+  env.state.regions.forEach((region, index) => {
     const nth = counts[region.kind]++;
-    if (region.frameno !== frame.frameno) continue;
-    views.push({
-      kind: 'entry',
-      place: { kind: 'region' },
-      ...REGIONS[region.kind],
-      acquiredAt: region.insn,
-      identity: String(nth),
-      mayBeNull: false,
-    });
-  }
+    // Reference ids are positive, so these are nobody else's.
+    if (region.frameno === frame.frameno) add(REGIONS[region.kind], region.insn, -1 - index, String(nth));
+  });
   for (const ref of owners.references) {
     const rule = lockRule(ref.kind);
-    if (rule === undefined || ref.frameno !== frame.frameno) continue;
-    views.push({
-      kind: 'entry',
-      place: { kind: 'region' },
-      ...rule,
-      acquiredAt: ref.insn,
-      identity: ref.object,
-      mayBeNull: false,
-    });
+    if (rule !== undefined && ref.frameno === frame.frameno) add(rule, ref.insn, ref.id, ref.object);
   }
   return views;
 }
