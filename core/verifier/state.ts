@@ -150,6 +150,16 @@ export interface Reference {
   readonly insn: number;
   /** For locks: which object holds the lock (map handle or BTF handle). */
   readonly object: string;
+  /** The frame that acquired it, or where that one has returned its caller: who lets it go when the stack is unwound. */
+  readonly frameno: number;
+}
+
+/** An RCU read section or a section with preemption disabled. Only unwinding asks where it began. */
+export interface Region {
+  readonly kind: 'rcu' | 'preempt';
+  readonly insn: number;
+  /** As in Reference. */
+  readonly frameno: number;
 }
 
 /** One remembered step of the way to a state, for precision backtracking. */
@@ -184,6 +194,8 @@ export class State {
   frames: Frame[] = [];
   /** Replaced, never mutated, so that copying a state shares it. */
   refs: readonly Reference[] = [];
+  /** Replaced, never mutated, as refs. activeRcuLocks and activePreemptLocks count the same sections. */
+  regions: readonly Region[] = [];
   activeLocks = 0;
   activeLockId = 0;
   activeLockObject = '';
@@ -219,6 +231,7 @@ export class State {
     for (let i = 0; i < frames.length; i++) frames[i] = this.frames[i]!.clone();
     copy.frames = frames;
     copy.refs = this.refs;
+    copy.regions = this.regions;
     copy.activeLocks = this.activeLocks;
     copy.activeLockId = this.activeLockId;
     copy.activeLockObject = this.activeLockObject;
