@@ -1,0 +1,236 @@
+/**
+ * The memory of one simulated machine: a WebAssembly.Memory laid out as engine/layout.ts says, in which shadow bytes
+ * say what a program may do (docs/machine.md).
+ *
+ * A shadow byte speaks for eight bytes. Its low four bits count the bytes that exist, from the first on; above them are
+ * flags: read-only, never written, answered by TypeScript (trap), freed. 8 means: all there, to read and write; the
+ * engine's fast path is a comparison with it.
+ */
+import { BailoutError } from '../errors.ts';
+import type { Access, Allocation, Fault, Memory } from '../kernel/memory.ts';
+import { POINTER_TAG } from '../kernel/memory.ts';
+import { Allocator } from './allocator.ts';
+import {
+  ADDRESS_LIMIT,
+  DIRTY,
+  HEAP_BASE,
+  PAGE_SHIFT,
+  REGS,
+  SHADOW,
+  SHADOW_COUNT,
+  SHADOW_FREED,
+  SHADOW_FULL,
+  SHADOW_READ_ONLY,
+  SHADOW_TRAP,
+  SHADOW_UNINITIALISED,
+  STACK_BASE,
+  STACK_LOW,
+  STACK_TOP,
+  STRICT_UNINITIALISED,
+} from './engine/layout.ts';
+import type { PageTree } from './pages.ts';
+import type { WasmMemory } from './webassembly.ts';
+import { newMemory } from './webassembly.ts';
+import { Pages } from './pages.ts';
+
+const WASM_PAGE = 65536;
+const INITIAL_PAGES = (HEAP_BASE + 0x100000) / WASM_PAGE;
+/** Addresses below this are null pointers with a member's offset added. */
+const NULL_RANGE = 4096n;
+const TAG_BASE = BigInt(POINTER_TAG) << 32n;
+const LIMIT = BigInt(ADDRESS_LIMIT);
+
+const SHADOW_OF: Readonly<Record<Access, number>> = { rw: 0, ro: SHADOW_READ_ONLY, trap: SHADOW_TRAP, none: 0 };
+
+export class LinearMemory implements Memory {
+  readonly wasm: WasmMemory;
+  #bytes: Uint8Array;
+  #view: DataView;
+  readonly #allocator: Allocator;
+  readonly #pages = new Pages();
+
+  constructor() {
+    this.wasm = newMemory(INITIAL_PAGES, ADDRESS_LIMIT / WASM_PAGE);
+    this.#bytes = new Uint8Array(this.wasm.buffer);
+    this.#view = new DataView(this.wasm.buffer);
+    this.#view.setUint32(STACK_LOW, STACK_TOP, true);
+    this.#allocator = new Allocator(this);
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  get view(): DataView {
+    return this.#view;
+  }
+
+  /** Bytes that checkpoints have copied so far. */
+  get checkpointBytes(): number {
+    return this.#pages.copiedBytes;
+  }
+
+  allocate(size: number, options: { readonly access?: Access; readonly label?: string } = {}): number {
+    const { offset, used } = this.#allocator.allocate(size, options.label ?? '');
+    if (used) {
+      this.#bytes.fill(0, offset, offset + size);
+      this.#shade(offset, Math.ceil(size / 8) * 8, 0, 0);
+    }
+    this.protect(offset, size, options.access ?? 'rw');
+    return offset;
+  }
+
+  free(offset: number): void {
+    const size = this.#allocator.free(offset);
+    if (size === undefined) {
+      throw new BailoutError(
+        'MEMORY_BAD_FREE',
+        `There is no live allocation at offset 0x${offset.toString(16)} to be freed.`,
+      );
+    }
+    this.#shade(offset, size, SHADOW_FREED, 8);
+  }
+
+  protect(offset: number, size: number, access: Access): void {
+    this.#shade(offset, size, SHADOW_OF[access], access === 'none' ? 0 : 8);
+  }
+
+  allocationAt(offset: number): Allocation | undefined {
+    return this.#allocator.at(offset);
+  }
+
+  pointer(offset: number): bigint {
+    return TAG_BASE + BigInt(offset);
+  }
+
+  offset(pointer: bigint): number | undefined {
+    const distance = pointer - TAG_BASE;
+    return distance >= 0n && distance < LIMIT ? Number(distance) : undefined;
+  }
+
+  check(pointer: bigint, size: number, access: 'read' | 'write'): Fault | undefined {
+    const address = BigInt.asUintN(64, pointer);
+    const write = access === 'write';
+    const fault = (kind: Fault['kind']): Fault => ({ kind, address, size, write });
+    if (size === 0) return undefined;
+    if (address < NULL_RANGE) return fault('null');
+    const offset = this.offset(address);
+    if (offset === undefined) return fault('wild');
+    const end = offset + size;
+    if (end > this.#bytes.length) return fault('unmapped');
+    const strict = this.#view.getUint32(STRICT_UNINITIALISED, true) !== 0;
+    for (let granule = offset >>> 3; granule <= (end - 1) >>> 3; granule++) {
+      const shadow = this.#bytes[SHADOW + granule]!;
+      if (shadow & SHADOW_FREED) return fault('freed');
+      if (Math.min(end - granule * 8, 8) > (shadow & SHADOW_COUNT)) return fault('unmapped');
+      if (shadow & SHADOW_TRAP) return fault('trap');
+      if (write && shadow & SHADOW_READ_ONLY) return fault('read-only');
+      if (!write && strict && shadow & SHADOW_UNINITIALISED) return fault('uninitialised');
+    }
+    return undefined;
+  }
+
+  /** The shadow byte of the eight bytes around an offset, for views of memory. */
+  shadowAt(offset: number): number {
+    return this.#bytes[SHADOW + (offset >>> 3)] ?? 0;
+  }
+
+  /** Whether reading bytes that were never written is a fault. */
+  set strict(strict: boolean) {
+    this.#view.setUint32(STRICT_UNINITIALISED, strict ? 1 : 0, true);
+    this.#mark(REGS, 1);
+  }
+
+  readU8(offset: number): number {
+    return this.#view.getUint8(offset);
+  }
+
+  readU16(offset: number): number {
+    return this.#view.getUint16(offset, true);
+  }
+
+  readU32(offset: number): number {
+    return this.#view.getUint32(offset, true);
+  }
+
+  readU64(offset: number): bigint {
+    return this.#view.getBigUint64(offset, true);
+  }
+
+  writeU8(offset: number, value: number): void {
+    this.#view.setUint8(offset, value);
+    this.touch(offset, 1);
+  }
+
+  writeU16(offset: number, value: number): void {
+    this.#view.setUint16(offset, value, true);
+    this.touch(offset, 2);
+  }
+
+  writeU32(offset: number, value: number): void {
+    this.#view.setUint32(offset, value, true);
+    this.touch(offset, 4);
+  }
+
+  writeU64(offset: number, value: bigint): void {
+    this.#view.setBigUint64(offset, value, true);
+    this.touch(offset, 8);
+  }
+
+  touch(offset: number, size: number): void {
+    if (size === 0) return;
+    this.#mark(offset, size);
+    if (offset >= STACK_BASE && offset < STACK_TOP) {
+      // What a helper writes into a program's buffer is initialised from then on.
+      for (let granule = offset >>> 3; granule <= (offset + size - 1) >>> 3; granule++) {
+        this.#bytes[SHADOW + granule]! &= ~SHADOW_UNINITIALISED;
+      }
+    }
+  }
+
+  checkpoint(): PageTree {
+    this.#mark(REGS, 1);
+    return this.#pages.capture(this.#bytes);
+  }
+
+  restore(checkpoint: unknown): void {
+    this.#mark(REGS, 1);
+    this.#pages.restore(this.#bytes, checkpoint as PageTree);
+  }
+
+  #mark(offset: number, size: number): void {
+    const last = (offset + size - 1) >>> PAGE_SHIFT;
+    for (let page = offset >>> PAGE_SHIFT; page <= last; page++) this.#bytes[DIRTY + page] = 1;
+  }
+
+  /** Writes the shadow of a range that may end within eight bytes. */
+  #shade(offset: number, size: number, flags: number, count: number): void {
+    if (size === 0) return;
+    const first = SHADOW + (offset >>> 3);
+    const whole = size >>> 3;
+    const rest = size & 7;
+    this.#bytes.fill(count === 0 ? 0 : flags | SHADOW_FULL, first, first + whole);
+    if (rest > 0) this.#bytes[first + whole] = count === 0 ? 0 : flags | rest;
+    this.#mark(offset, size);
+  }
+
+  /** Makes memory reach at least to `end`. */
+  reach(end: number): void {
+    const missing = end - this.#bytes.length;
+    if (missing <= 0) return;
+    const limit = ADDRESS_LIMIT - this.#bytes.length;
+    // By a quarter of the heap at least, so that many small steps do not copy views over and over.
+    const step = Math.min(limit, Math.max(missing, (this.#bytes.length - HEAP_BASE) >> 2));
+    try {
+      this.wasm.grow(Math.ceil(step / WASM_PAGE));
+    } catch (cause) {
+      throw new BailoutError(
+        'MEMORY_EXHAUSTED',
+        `The host has no room for ${missing} more bytes of the program's memory.`,
+        { cause },
+      );
+    }
+    this.#bytes = new Uint8Array(this.wasm.buffer);
+    this.#view = new DataView(this.wasm.buffer);
+  }
+}

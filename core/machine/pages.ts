@@ -1,0 +1,168 @@
+/**
+ * What a checkpoint of linear memory is: a tree of pages, each with its shadow bytes, of which two checkpoints share all
+ * that did not change between them.
+ *
+ * The engine and everybody else who writes set one byte per page in the dirty map. Taking a checkpoint copies the dirty
+ * pages only; going back to one copies the pages that are dirty now, and those in which it differs from the checkpoint
+ * that memory was last equal to. A page that is absent was never touched: all zero.
+ */
+import {
+  DIRTY,
+  PAGE_SHIFT,
+  PAGE_SIZE,
+  REGS,
+  SHADOW,
+  STACK_BASE,
+  ADDRESS_LIMIT,
+  SPANS,
+  SHADOW_FULL,
+} from './engine/layout.ts';
+
+const SHADOW_SIZE = PAGE_SIZE >> 3;
+const PAGE_RECORD = PAGE_SIZE + SHADOW_SIZE;
+const PAGES = ADDRESS_LIMIT >> PAGE_SHIFT;
+/** Pages per node of the tree. */
+const NODE = 128;
+const NODES = PAGES / NODE;
+
+/** A page's bytes, then its shadow bytes. */
+type Page = Uint8Array;
+type Node = readonly (Page | undefined)[];
+
+/** A tree of pages: nodes and pages are shared between checkpoints, and never written once they stand in one. */
+export interface PageTree {
+  readonly nodes: readonly (Node | undefined)[];
+}
+
+const EMPTY: PageTree = { nodes: new Array<Node | undefined>(NODES).fill(undefined) };
+
+/** Large allocations are mostly pages that exist and were never written: one copy stands for all of them. */
+const UNWRITTEN_PAGE = (() => {
+  const page = new Uint8Array(PAGE_RECORD);
+  page.fill(SHADOW_FULL, PAGE_SIZE);
+  return page;
+})();
+const UNWRITTEN_WORDS = new BigUint64Array(UNWRITTEN_PAGE.buffer);
+
+/** The regions that checkpoints leave out: the dirty map itself and the shadow bytes, which go with their pages. */
+function isCaptured(page: number): boolean {
+  const offset = page << PAGE_SHIFT;
+  return offset >= STACK_BASE || (offset >= SPANS && offset < SHADOW) || (offset >= REGS && offset < DIRTY);
+}
+
+export class Pages {
+  /** What memory was equal to when the dirty map was last cleared. */
+  #base: PageTree = EMPTY;
+  #copied = 0;
+
+  /** Bytes that checkpoints have copied so far: what they cost. */
+  get copiedBytes(): number {
+    return this.#copied;
+  }
+
+  capture(bytes: Uint8Array): PageTree {
+    const nodes = [...this.#base.nodes];
+    const fresh = new Set<number>();
+    this.#eachDirty(bytes, (page) => {
+      const index = Math.floor(page / NODE);
+      let node: (Page | undefined)[];
+      if (fresh.has(index)) node = nodes[index] as (Page | undefined)[];
+      else {
+        node = nodes[index] === undefined ? new Array<Page | undefined>(NODE).fill(undefined) : [...nodes[index]];
+        nodes[index] = node;
+        fresh.add(index);
+      }
+      node[page % NODE] = this.#copy(bytes, page);
+    });
+    this.#base = { nodes };
+    return this.#base;
+  }
+
+  restore(bytes: Uint8Array, tree: PageTree): void {
+    this.#eachDirty(bytes, (page) => this.#put(bytes, page, pageOf(tree, page)));
+    if (tree !== this.#base) {
+      for (let n = 0; n < NODES; n++) {
+        const from = this.#base.nodes[n];
+        const to = tree.nodes[n];
+        if (from === to) continue;
+        for (let i = 0; i < NODE; i++) {
+          if (from?.[i] !== to?.[i]) this.#put(bytes, n * NODE + i, to?.[i]);
+        }
+      }
+    }
+    this.#base = tree;
+  }
+
+  /** Calls back for each page that was written since the last time, and takes its mark away. */
+  #eachDirty(bytes: Uint8Array, visit: (page: number) => void): void {
+    const end = Math.min(PAGES, bytes.length >> PAGE_SHIFT);
+    const words = new BigUint64Array(bytes.buffer, DIRTY, Math.ceil(end / 8));
+    for (let w = 0; w < words.length; w++) {
+      // Eight marks at a time: most of memory stands still between two checkpoints.
+      if (words[w] === 0n) continue;
+      for (let page = w * 8; page < w * 8 + 8; page++) {
+        if (bytes[DIRTY + page] !== 0 && isCaptured(page)) visit(page);
+      }
+      words[w] = 0n;
+    }
+  }
+
+  #copy(bytes: Uint8Array, page: number): Page {
+    const offset = page << PAGE_SHIFT;
+    if (offset >= STACK_BASE && this.#isUnwritten(bytes, offset)) return UNWRITTEN_PAGE;
+    const record = new Uint8Array(PAGE_RECORD);
+    record.set(bytes.subarray(offset, offset + PAGE_SIZE));
+    record.set(bytes.subarray(SHADOW + (offset >> 3), SHADOW + (offset >> 3) + SHADOW_SIZE), PAGE_SIZE);
+    this.#copied += PAGE_RECORD;
+    return record;
+  }
+
+  #isUnwritten(bytes: Uint8Array, offset: number): boolean {
+    const shadow = new BigUint64Array(bytes.buffer, SHADOW + (offset >> 3), SHADOW_SIZE / 8);
+    const expected = UNWRITTEN_WORDS[PAGE_SIZE / 8];
+    for (const word of shadow) if (word !== expected) return false;
+    const data = new BigUint64Array(bytes.buffer, offset, PAGE_SIZE / 8);
+    for (const word of data) if (word !== 0n) return false;
+    return true;
+  }
+
+  #put(bytes: Uint8Array, page: number, record: Page | undefined): void {
+    const offset = page << PAGE_SHIFT;
+    if (offset >= bytes.length) return;
+    const shadow = SHADOW + (offset >> 3);
+    if (record === undefined) {
+      bytes.fill(0, offset, offset + PAGE_SIZE);
+      bytes.fill(0, shadow, shadow + SHADOW_SIZE);
+    } else {
+      bytes.set(record.subarray(0, PAGE_SIZE), offset);
+      bytes.set(record.subarray(PAGE_SIZE), shadow);
+    }
+  }
+}
+
+function pageOf(tree: PageTree, page: number): Page | undefined {
+  return tree.nodes[Math.floor(page / NODE)]?.[page % NODE];
+}
+
+/** Bytes of the pages in which a checkpoint differs from another (or from empty memory): what keeping it costs. */
+export function pageTreeBytes(tree: PageTree, other: PageTree = EMPTY): number {
+  let sum = 0;
+  for (let n = 0; n < NODES; n++) {
+    const node = tree.nodes[n];
+    if (node === undefined || node === other.nodes[n]) continue;
+    for (let i = 0; i < NODE; i++) {
+      const page = node[i];
+      if (page !== undefined && page !== UNWRITTEN_PAGE && page !== other.nodes[n]?.[i]) sum += page.length;
+    }
+  }
+  return sum;
+}
+
+/** Calls back for each page that a checkpoint holds, in order: what a hash or a file is made from. */
+export function eachPage(tree: PageTree, visit: (page: number, record: Uint8Array) => void): void {
+  for (let n = 0; n < NODES; n++) {
+    tree.nodes[n]?.forEach((record, i) => {
+      if (record !== undefined) visit(n * NODE + i, record);
+    });
+  }
+}
