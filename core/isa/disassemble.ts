@@ -198,7 +198,14 @@ export interface SourceNames extends Pick<DisassemblyNames, 'helper' | 'kfunc'> 
 }
 
 const FORM_BY_SRC = new Map(IMM64_FORMS.map(([form, src]) => [src, form]));
-const IDENTIFIER = /^[A-Za-z_.$][\w.$]*$/;
+const IDENTIFIER = /^[A-Za-z_$][\w.$]*$/;
+/** Words that mean something else after `call` or `goto`. */
+const RESERVED = /^(?:[rRwW]\d+|fp|pc|kfunc|local|helper|runtime|unknown)$/;
+
+/** Whether the assembler takes this as a name. */
+function isName(text: string | undefined): text is string {
+  return text !== undefined && IDENTIFIER.test(text) && !RESERVED.test(text);
+}
 
 /**
  * A whole program as source for the assembler: labels, named subprograms, pseudo forms. Slots that are no instruction become
@@ -230,7 +237,7 @@ function labelsOf(insns: Instructions, names: SourceNames): Map<number, string> 
   for (let i = 0; i < insns.length; i++) if (encodingAt(insns, i)?.code === op.OPCODE_LD_IMM64) secondSlots.add(++i);
   for (const start of subprogramStarts(insns)) {
     const name = names.subprogramAt?.(start);
-    if (name !== undefined && IDENTIFIER.test(name)) add(start, name);
+    if (isName(name)) add(start, name);
     else if (start > 0) add(start, `sub_${start}`);
   }
   for (let i = 0; i < insns.length; i++) {
@@ -247,9 +254,7 @@ function sourceLine(insns: Instructions, i: number, labels: ReadonlyMap<number, 
   if (code === op.OPCODE_CALL && src === op.BPF_PSEUDO_KFUNC_CALL) {
     const name = names.kfunc?.(imm, off);
     const module = off === 0 ? '' : ` off ${off}`;
-    return name !== undefined && IDENTIFIER.test(name)
-      ? `call kfunc:${name}#${imm}${module}`
-      : `call kfunc#${imm}${module}`;
+    return isName(name) ? `call kfunc:${name}#${imm}${module}` : `call kfunc#${imm}${module}`;
   }
   if (isSubprogramCall(insns, i)) {
     const label = labels.get(callTarget(insns, i));
@@ -266,10 +271,7 @@ function sourceImm64(insns: Instructions, i: number, labels: ReadonlyMap<number,
   const low = insns.imm[i]!;
   const high = insns.imm[i + 1]!;
   if (src === 0) return `0x${insns.imm64(i).toString(16)} ll`;
-  const form = FORM_BY_SRC.get(src)!;
-  if (isSubprogramPointer(insns, i)) {
-    const label = labels.get(callTarget(insns, i));
-    return `func[${label ?? `pc${signed(low)}`}]${high === 0 ? '' : ` + ${high}`}`;
-  }
-  return `${form}[${low}]${high === 0 ? '' : ` ${high < 0 ? '-' : '+'} ${Math.abs(high)}`}`;
+  const label = isSubprogramPointer(insns, i) ? (labels.get(callTarget(insns, i)) ?? `pc${signed(low)}`) : String(low);
+  const addend = high === 0 ? '' : ` ${high < 0 ? '-' : '+'} ${Math.abs(high)}`;
+  return `${FORM_BY_SRC.get(src)!}[${label}]${addend}`;
 }

@@ -168,7 +168,7 @@ function jumps(): Encoding[] {
   const plain = { dst: ZERO, src: ZERO, off: ZERO, imm: ZERO, since: 1 } as const;
   rows.push(
     { ...plain, mnemonic: 'ja', code: op.OPCODE_JA, off: 'any', group: 'base32' },
-    { ...plain, mnemonic: 'jal', code: op.OPCODE_GOTOL, imm: 'any', group: 'base32', since: 4 },
+    { ...plain, mnemonic: 'ja32', code: op.OPCODE_GOTOL, imm: 'any', group: 'base32', since: 4 },
     { ...plain, mnemonic: 'may_goto', code: op.OPCODE_MAY_GOTO, src: [op.BPF_MAY_GOTO], off: 'any', group: 'linux' },
     { ...plain, mnemonic: 'exit', code: op.OPCODE_EXIT, group: 'base32' },
     { ...plain, mnemonic: 'call', code: op.OPCODE_CALL, imm: 'any', group: 'base32' },
