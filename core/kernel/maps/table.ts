@@ -76,7 +76,7 @@ export class HashTable {
     copyWithin(memory, element + KEY, key, this.#keySize);
     memory.writeU32(element + HASH, hashBytes(memory, key, this.#keySize));
     fillBytes(memory, element + this.#valueOffset, this.#valueSize, 0);
-    memory.protect(element + this.#valueOffset, this.#valueSize, 'rw');
+    this.#open(element);
     const count = this.count + 1;
     memory.writeU32(header + COUNT, count);
     if (count > memory.readU32(header + BUCKET_COUNT)) this.#grow();
@@ -86,16 +86,36 @@ export class HashTable {
   }
 
   remove(element: number): void {
+    this.#leaveBucket(element);
+    this.#unlink(element);
+    this.#memory.writeU32(this.#header + COUNT, this.count - 1);
+    this.retire(element);
+  }
+
+  /** A new element, its value zero, in the place of an old one, which the caller passes to {@link retire} when it is done with it. */
+  replace(old: number): number {
     const memory = this.#memory;
     const header = this.#header;
-    const mask = memory.readU32(header + BUCKET_COUNT) - 1;
-    let link = memory.readU32(header + BUCKETS) + 4 * (memory.readU32(element + HASH) & mask);
-    while (memory.readU32(link) !== element) link = memory.readU32(link) + CHAIN;
-    memory.writeU32(link, memory.readU32(element + CHAIN));
-    this.#unlink(element);
-    memory.writeU32(element + CHAIN, memory.readU32(header + FREE));
-    memory.writeU32(header + FREE, element);
-    memory.writeU32(header + COUNT, this.count - 1);
+    const element = this.#take();
+    copyWithin(memory, element + KEY, old + KEY, this.#keySize);
+    memory.writeU32(element + HASH, memory.readU32(old + HASH));
+    fillBytes(memory, element + this.#valueOffset, this.#valueSize, 0);
+    this.#open(element);
+    this.#leaveBucket(old);
+    this.#enterBucket(element);
+    const previous = memory.readU32(old + PREVIOUS);
+    const next = memory.readU32(old + NEXT);
+    memory.writeU32(element + PREVIOUS, previous);
+    memory.writeU32(element + NEXT, next);
+    memory.writeU32(previous === 0 ? header + HEAD : previous + NEXT, element);
+    memory.writeU32(next === 0 ? header + TAIL : next + PREVIOUS, element);
+    return element;
+  }
+
+  /** Puts an element that is in the table no more on the free list. */
+  retire(element: number): void {
+    this.#memory.writeU32(element + CHAIN, this.#memory.readU32(this.#header + FREE));
+    this.#memory.writeU32(this.#header + FREE, element);
   }
 
   /** Moves an element to the end of the order: the most recently used one. */
@@ -147,6 +167,12 @@ export class HashTable {
     return element;
   }
 
+  /** Callbacks read the key; programs use the value. */
+  #open(element: number): void {
+    this.#memory.protect(element + KEY, this.#keySize, 'ro');
+    this.#memory.protect(element + this.#valueOffset, this.#valueSize, 'rw');
+  }
+
   #append(element: number): void {
     const memory = this.#memory;
     const header = this.#header;
@@ -164,6 +190,14 @@ export class HashTable {
     const next = memory.readU32(element + NEXT);
     memory.writeU32(previous === 0 ? header + HEAD : previous + NEXT, next);
     memory.writeU32(next === 0 ? header + TAIL : next + PREVIOUS, previous);
+  }
+
+  #leaveBucket(element: number): void {
+    const memory = this.#memory;
+    const mask = memory.readU32(this.#header + BUCKET_COUNT) - 1;
+    let link = memory.readU32(this.#header + BUCKETS) + 4 * (memory.readU32(element + HASH) & mask);
+    while (memory.readU32(link) !== element) link = memory.readU32(link) + CHAIN;
+    memory.writeU32(link, memory.readU32(element + CHAIN));
   }
 
   #enterBucket(element: number): void {
