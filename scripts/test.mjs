@@ -67,12 +67,20 @@ const checks = [
   },
 ];
 
+/** Suites that stand in test/, one a folder, in this order; what is not named here comes last. */
+const described = {
+  cli: 'the built command line',
+  exceptions: 'throws, frame by frame',
+  fuzz: 'hostile input',
+  conformance: 'against Linux 6.18',
+  e2e: 'as a user',
+};
+const inTest = readdirSync(join(root, 'test'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+const order = [...new Set([...Object.keys(described), ...inTest.map(({ name }) => name)])];
+
 const suites = [
   ...suite('unit', 'beside the sources', 'core', 'main', 'preload', 'renderer', 'examples', 'scripts'),
-  ...suite('cli', 'the built command line', 'test/cli'),
-  ...suite('fuzz', 'hostile input', 'test/fuzz'),
-  ...suite('conformance', 'against Linux 6.18', 'test/conformance'),
-  ...suite('e2e', 'as a user', 'test/e2e'),
+  ...order.flatMap((name) => suite(name, described[name] ?? name, `test/${name}`)),
 ];
 
 const colour = process.stdout.isTTY && process.env.NO_COLOR === undefined;

@@ -1,0 +1,49 @@
+/** The host of the real command line: files, standard output, the bundled kernel types. */
+import { readFileSync, writeSync } from 'node:fs';
+import { BailoutError } from '../../core/errors.ts';
+import { bundledKernelBtf } from '../kernel-btf.ts';
+import { COLOURED, PLAIN, wantsColour } from './format/style.ts';
+import type { Host } from './host.ts';
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a directory',
+  EACCES: 'permission denied',
+  ENOTDIR: 'a part of the path is not a directory',
+};
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+}
+
+function readFile(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const code = errorCode(cause);
+    throw new BailoutError('FILE_UNREADABLE', `${path} cannot be read: ${REASONS[code] ?? code}.`, { cause });
+  }
+}
+
+/** Writes all of it, also into a pipe that is full for the moment; a reader that has gone away wants no more. */
+export function writeTo(descriptor: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += writeSync(descriptor, bytes, at);
+    } catch (error) {
+      if (errorCode(error) === 'EAGAIN') continue;
+      if (errorCode(error) === 'EPIPE') process.exit(0);
+      throw error;
+    }
+  }
+}
+
+export function nodeHost(): Host {
+  return {
+    readFile,
+    kernelBtf: bundledKernelBtf,
+    write: (text) => writeTo(1, text),
+    style: wantsColour(process.env, process.stdout.isTTY === true) ? COLOURED : PLAIN,
+  };
+}

@@ -1,0 +1,77 @@
+/** Sets global variables of an object before it is loaded, as a loader's skeleton does. */
+import { BailoutError } from '../../core/errors.ts';
+import type { Btf } from '../../core/object/btf/btf.ts';
+import { BTF_KIND_DATASEC } from '../../core/object/btf/kinds.ts';
+import type { MapDefinition, ObjectFile } from '../../core/object/program.ts';
+import type { GlobalAssignment } from './options.ts';
+import { nearestWord } from './options.ts';
+
+interface Variable {
+  readonly map: MapDefinition;
+  readonly typeId: number;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** Writes the values into the maps that hold the variables. Each is checked before any is written. */
+export function setGlobals(object: ObjectFile, assignments: readonly GlobalAssignment[]): void {
+  if (assignments.length === 0) return;
+  const variables = globalsOf(object);
+  const writes = assignments.map(({ name, value }) => {
+    const variable = variables.get(name);
+    if (variable === undefined) throw unknown(object, name, [...variables.keys()]);
+    checkFits(name, value, variable, object.btf);
+    return { variable, value };
+  });
+  for (const { variable, value } of writes) {
+    const { map, offset, size } = variable;
+    const data = map.initialData;
+    if (data === undefined) continue;
+    for (let i = 0; i < size; i++) data[offset + i] = Number(BigInt.asUintN(8, value >> BigInt(8 * i)));
+  }
+}
+
+/** The variables of the object's data sections that a number can be written to. */
+function globalsOf(object: ObjectFile): Map<string, Variable> {
+  const variables = new Map<string, Variable>();
+  const { btf } = object;
+  if (btf === undefined) return variables;
+  const sections = new Map(
+    object.maps.filter(({ initialData }) => initialData !== undefined).map((map) => [map.section, map]),
+  );
+  for (let id = btf.firstId; id < btf.typeCount; id++) {
+    if (btf.kind(id) !== BTF_KIND_DATASEC) continue;
+    const map = sections.get(btf.name(id));
+    if (map === undefined) continue;
+    for (const { typeId: variable, offset, size } of btf.sectionVariables(id)) {
+      const name = btf.name(variable);
+      if (offset + size <= (map.initialData?.length ?? 0)) {
+        variables.set(name, { map, typeId: btf.resolve(btf.typeId(variable)), offset, size });
+      }
+    }
+  }
+  return variables;
+}
+
+function checkFits(name: string, value: bigint, { size, typeId }: Variable, btf: Btf | undefined): void {
+  if (size !== 1 && size !== 2 && size !== 4 && size !== 8) {
+    const kind = btf?.kindName(typeId) ?? 'value';
+    throw new BailoutError('USAGE', `The global \`${name}\` is a ${kind} of ${size} bytes, not a number.`);
+  }
+  const bits = BigInt(8 * size);
+  // The sign is the user's: -1 and 0xffffffff are the same four bytes.
+  if (value < -(1n << (bits - 1n)) || value >= 1n << bits) {
+    throw new BailoutError('USAGE', `${value} does not fit into the ${size} bytes of the global \`${name}\`.`);
+  }
+}
+
+function unknown(object: ObjectFile, name: string, names: readonly string[]): BailoutError {
+  const nearest = nearestWord(name, names);
+  const guess = nearest === undefined ? '' : ` Did you mean \`${nearest}\`?`;
+  return new BailoutError('USAGE', `${object.name} has no global variable \`${name}\`.${guess}`, {
+    hint:
+      names.length === 0
+        ? 'It has no globals at all.'
+        : `Globals: ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', …' : ''}.`,
+  });
+}

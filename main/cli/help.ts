@@ -1,0 +1,67 @@
+/** The texts of `--help`. */
+import type { CommandName } from './options.ts';
+import { DEFAULT_MAX_STEPS } from './options.ts';
+
+export const OVERVIEW = `bailout: load, verify, run and unwind BPF programs
+
+Usage: bailout COMMAND FILE [OPTION…]
+
+Commands:
+  verify FILE    verify programs as Linux 6.18 does, and say why one is rejected
+  run FILE       run a program in a simulated kernel, and show what a throw unwinds
+  disasm FILE    the instructions, with their source lines
+  inspect FILE   what is in an object: programs, maps, functions, callbacks, relocations
+
+FILE is a BPF object as clang or gcc makes it (clang -O2 -g -target bpf).
+\`bailout COMMAND --help\` tells more about a command.
+
+Exit status:
+  0  fine
+  1  a program was rejected, or ended by an error of its own
+  2  wrong usage
+  3  unreadable input
+`;
+
+export const COMMAND_HELP: Readonly<Record<CommandName, string>> = {
+  verify: `Usage: bailout verify FILE [--program NAME] [--profile proposal|linux] [--log 0|1|2] [--json]
+
+Verifies the programs of an object: proves that they are safe to run, or says why not.
+
+  -p, --program NAME   only this program
+      --profile WHICH  the rules for exceptions; by default those the program was written for:
+                         proposal  what is held at a throw is released while unwinding
+                         linux     what is held at a throw is an error, as in Linux 6.7 and later
+      --log LEVEL      the verifier's log: 0 none, 1 the path to the error, 2 every state
+      --json           machine-readable (docs/cli.md)
+
+Exit status: 0 all programs accepted, 1 one was not, 2 wrong usage, 3 unreadable input.
+`,
+  run: `Usage: bailout run FILE --program NAME [OPTION…]
+
+Runs a program in a simulated kernel, and shows what it returned, what a throw unwound and what was released.
+
+  -p, --program NAME    which program; may be left out when there is only one
+      --profile WHICH   proposal or linux, as for \`verify\`
+      --packet PACKET   hex digits, or FILE.pcap[:N] for packet N of a capture (the first is 1)
+      --scenario FILE   the world it runs in: context, packet, tasks, map contents, time, seed (docs/scenario.md)
+      --global NAME=N   sets a global variable before the run; may be repeated
+      --max-steps N     ends the run after so many instructions; ${DEFAULT_MAX_STEPS.toLocaleString('en')} by default
+      --json            machine-readable (docs/cli.md)
+
+A program that the verifier rejects is not run.
+
+Exit status: 0 it returned, 1 rejected or ended by an error, 2 wrong usage, 3 unreadable input.
+`,
+  disasm: `Usage: bailout disasm FILE [--program NAME]
+
+Prints the instructions of the programs in the kernel's style, relocated and linked, with their source lines.
+
+  -p, --program NAME   only this program
+`,
+  inspect: `Usage: bailout inspect FILE [--json]
+
+Shows what is in an object: programs with their functions and exception callbacks, maps, and relocations.
+
+      --json   machine-readable (docs/cli.md)
+`,
+};

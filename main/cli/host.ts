@@ -1,0 +1,14 @@
+/** What the commands need of the machine they run on. Tests give them another one. */
+import type { Btf } from '../../core/object/btf/btf.ts';
+import type { Style } from './format/style.ts';
+
+export interface Host {
+  /** Contents of a file. Throws a BailoutError with the code FILE_UNREADABLE. */
+  readFile(path: string): Uint8Array;
+  kernelBtf(): Btf;
+  write(text: string): void;
+  readonly style: Style;
+}
+
+/** 0: fine; 1: rejected, or ended by an error of the program; 2: wrong usage; 3: unreadable input. */
+export type ExitStatus = 0 | 1 | 2 | 3;

@@ -1,0 +1,228 @@
+/** What stands on the command line, as data. Everything that is wrong with it is an error that says what would be right. */
+import { parseArgs } from 'node:util';
+import type { ParseArgsConfig } from 'node:util';
+import { BailoutError } from '../../core/errors.ts';
+import type { Profile } from '../../core/exceptions/profile.ts';
+import { PROFILES, isProfile } from '../../core/exceptions/profile.ts';
+
+export type LogLevel = 0 | 1 | 2;
+
+export interface DisasmRequest {
+  readonly command: 'disasm';
+  readonly file: string;
+  readonly program?: string;
+}
+
+export interface InspectRequest {
+  readonly command: 'inspect';
+  readonly file: string;
+  readonly json: boolean;
+}
+
+export interface VerifyRequest {
+  readonly command: 'verify';
+  readonly file: string;
+  readonly program?: string;
+  readonly profile?: Profile;
+  readonly log: LogLevel;
+  readonly json: boolean;
+}
+
+export interface GlobalAssignment {
+  readonly name: string;
+  readonly value: bigint;
+}
+
+export interface RunRequest {
+  readonly command: 'run';
+  readonly file: string;
+  readonly program?: string;
+  readonly profile?: Profile;
+  /** As given: hex digits, or a pcap file and the number of a packet. */
+  readonly packet?: string;
+  readonly scenario?: string;
+  readonly globals: readonly GlobalAssignment[];
+  readonly maxSteps: number;
+  readonly json: boolean;
+}
+
+export type CommandName = 'disasm' | 'verify' | 'run' | 'inspect';
+export type Request =
+  | DisasmRequest
+  | InspectRequest
+  | VerifyRequest
+  | RunRequest
+  | { readonly command: 'help'; readonly about?: CommandName }
+  | { readonly command: 'version' };
+
+export const COMMANDS: readonly CommandName[] = ['verify', 'run', 'disasm', 'inspect'];
+export const DEFAULT_MAX_STEPS = 10_000_000;
+
+/** Which options each command takes. */
+const OPTIONS: Readonly<Record<CommandName, NonNullable<ParseArgsConfig['options']>>> = {
+  disasm: { program: { type: 'string', short: 'p' } },
+  inspect: { json: { type: 'boolean' } },
+  verify: {
+    program: { type: 'string', short: 'p' },
+    profile: { type: 'string' },
+    log: { type: 'string' },
+    json: { type: 'boolean' },
+  },
+  run: {
+    program: { type: 'string', short: 'p' },
+    profile: { type: 'string' },
+    packet: { type: 'string' },
+    scenario: { type: 'string' },
+    global: { type: 'string', multiple: true },
+    'max-steps': { type: 'string' },
+    json: { type: 'boolean' },
+  },
+};
+
+/** Reads the words after `bailout`. */
+export function parseRequest(words: readonly string[]): Request {
+  const [first, ...rest] = words;
+  if (first === undefined || first === '--help' || first === '-h') return { command: 'help' };
+  if (first === '--version' || first === '-V') return { command: 'version' };
+  if (first === 'help') {
+    const about = rest[0];
+    return about === undefined ? { command: 'help' } : { command: 'help', about: commandName(about) };
+  }
+  const command = commandName(first);
+  if (rest.includes('--help') || rest.includes('-h')) return { command: 'help', about: command };
+  const { values, positionals } = parseWords(command, rest);
+  const [file, extra] = positionals;
+  if (file === undefined) throw usage(`\`${command}\` needs an object file.`, command);
+  if (extra !== undefined) throw usage(`\`${command}\` takes one object file; \`${extra}\` is one too many.`, command);
+  const program = text(values['program']);
+  const named = program === undefined ? {} : { program };
+  switch (command) {
+    case 'disasm':
+      return { command, file, ...named };
+    case 'inspect':
+      return { command, file, json: values['json'] === true };
+    case 'verify':
+      return {
+        command,
+        file,
+        ...named,
+        ...profileOption(values['profile']),
+        log: logLevel(text(values['log'])),
+        json: values['json'] === true,
+      };
+    case 'run': {
+      const packet = text(values['packet']);
+      const scenario = text(values['scenario']);
+      return {
+        command,
+        file,
+        ...named,
+        ...profileOption(values['profile']),
+        ...(packet === undefined ? {} : { packet }),
+        ...(scenario === undefined ? {} : { scenario }),
+        globals: texts(values['global']).map(globalAssignment),
+        maxSteps: maxSteps(text(values['max-steps'])),
+        json: values['json'] === true,
+      };
+    }
+  }
+}
+
+type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
+
+function parseWords(command: CommandName, words: readonly string[]): { values: Values; positionals: string[] } {
+  try {
+    return parseArgs({ args: [...words], options: OPTIONS[command], allowPositionals: true, strict: true });
+  } catch (error) {
+    // Node says what is wrong in its first sentence, and what to do in general behind it.
+    const [sentence = ''] = (error instanceof Error ? error.message : String(error)).split('. ');
+    const unknown = /^Unknown option '(-*)([^']+)'/.exec(sentence);
+    if (unknown === null) throw usage(`${sentence.replace(/\.$/, '')}.`, command);
+    const nearest = nearestWord(unknown[2] ?? '', Object.keys(OPTIONS[command]));
+    const guess = nearest === undefined ? '' : ` Did you mean \`--${nearest}\`?`;
+    throw usage(`\`${command}\` has no option \`${unknown[1]}${unknown[2]}\`.${guess}`, command);
+  }
+}
+
+function commandName(word: string): CommandName {
+  const found = COMMANDS.find((name) => name === word);
+  if (found !== undefined) return found;
+  const nearest = nearestWord(word, COMMANDS);
+  const guess = nearest === undefined ? '' : ` Did you mean \`${nearest}\`?`;
+  throw new BailoutError('USAGE', `There is no command \`${word}\`.${guess}`, {
+    hint: `Commands: ${COMMANDS.join(', ')}. \`bailout --help\` tells more.`,
+  });
+}
+
+function usage(message: string, command: CommandName): BailoutError {
+  return new BailoutError('USAGE', message, { hint: `\`bailout ${command} --help\` shows how it is used.` });
+}
+
+function text(value: Values[string]): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function texts(value: Values[string]): string[] {
+  return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
+}
+
+function profileOption(value: Values[string]): { profile?: Profile } {
+  const word = text(value);
+  if (word === undefined) return {};
+  if (!isProfile(word)) {
+    throw usage(`\`${word}\` is not a profile: ${PROFILES.join(' or ')}.`, 'verify');
+  }
+  return { profile: word };
+}
+
+function logLevel(word = '0'): LogLevel {
+  if (word === '0' || word === '1' || word === '2') return Number(word) as LogLevel;
+  throw usage(`The log level is 0, 1 or 2, not \`${word}\`.`, 'verify');
+}
+
+function maxSteps(word: string | undefined): number {
+  if (word === undefined) return DEFAULT_MAX_STEPS;
+  const steps = Number(word.replaceAll('_', ''));
+  if (!/^[\d_]+$/.test(word) || !Number.isSafeInteger(steps) || steps < 1) {
+    throw usage(`--max-steps takes a number of instructions from 1 up, not \`${word}\`.`, 'run');
+  }
+  return steps;
+}
+
+/** `NAME=VALUE`, the value a whole number: decimal, 0x…, 0b…, negative or not, or true and false. */
+function globalAssignment(word: string): GlobalAssignment {
+  const [, name, value = ''] = /^([^=]+)=(.*)$/.exec(word) ?? [];
+  if (name === undefined) throw usage(`--global takes NAME=VALUE, not \`${word}\`.`, 'run');
+  if (value === 'true' || value === 'false') return { name, value: value === 'true' ? 1n : 0n };
+  if (!/^-?(\d+|0[xX][0-9a-fA-F]+|0[bB][01]+)$/.test(value)) {
+    throw usage(`The value of --global ${name} is a whole number, not \`${value}\`.`, 'run');
+  }
+  return { name, value: value.startsWith('-') ? -BigInt(value.slice(1)) : BigInt(value) };
+}
+
+/** The word of a list that was probably meant, by the number of letters to change. */
+export function nearestWord(word: string, words: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(word.length / 2));
+  for (const candidate of words) {
+    const distance = candidate.startsWith(word) && word.length >= 2 ? 0 : editDistance(word, candidate);
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
