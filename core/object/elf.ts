@@ -87,6 +87,8 @@ const utf8 = new TextDecoder();
 
 /** A file's sections and symbols. */
 export class ElfFile {
+  /** Length of the file. */
+  readonly size: number;
   readonly bigEndian: boolean;
   readonly sections: readonly ElfSection[];
   readonly symbols: readonly ElfSymbol[];
@@ -96,6 +98,7 @@ export class ElfFile {
   constructor(bytes: Uint8Array) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const header = readFileHeader(bytes, view);
+    this.size = bytes.length;
     this.bigEndian = header.bigEndian;
     this.sections = readSections(bytes, view, header);
     const tables = this.sections.filter((section) => section.type === SHT_SYMTAB);
@@ -113,9 +116,13 @@ export class ElfFile {
   relocations(section: ElfSection): ElfRelocation[] {
     const size = section.type === SHT_RELA ? RELA_SIZE : REL_SIZE;
     if (section.entrySize !== size)
-      throw new BailoutError('ELF_RELOCATIONS', `Section ${section.name} says its entries are ${section.entrySize} bytes long, not ${size}.`, {
-        offset: section.offset,
-      });
+      throw new BailoutError(
+        'ELF_RELOCATIONS',
+        `Section ${section.name} says its entries are ${section.entrySize} bytes long, not ${size}.`,
+        {
+          offset: section.offset,
+        },
+      );
     const view = new DataView(section.data.buffer, section.data.byteOffset, section.data.byteLength);
     const little = !this.bigEndian;
     return Array.from({ length: Math.floor(section.data.length / size) }, (_, i) => {
@@ -146,41 +153,65 @@ function readU64(view: DataView, at: number, little: boolean): number {
 
 function readFileHeader(bytes: Uint8Array, view: DataView): FileHeader {
   if (bytes.length < 4 || view.getUint32(0, false) !== 0x7f454c46)
-    throw new BailoutError('ELF_FORMAT', 'This is not an ELF file: its first four bytes are not 7f 45 4c 46.', { offset: 0 });
-  if (bytes.length < FILE_HEADER_SIZE)
-    throw new BailoutError('ELF_TRUNCATED', `The ELF header needs ${FILE_HEADER_SIZE} bytes and the file has only ${bytes.length}.`, {
-      offset: bytes.length,
+    throw new BailoutError('ELF_FORMAT', 'This is not an ELF file: its first four bytes are not 7f 45 4c 46.', {
+      offset: 0,
     });
+  if (bytes.length < FILE_HEADER_SIZE)
+    throw new BailoutError(
+      'ELF_TRUNCATED',
+      `The ELF header needs ${FILE_HEADER_SIZE} bytes and the file has only ${bytes.length}.`,
+      {
+        offset: bytes.length,
+      },
+    );
   if (bytes[4] !== 2) throw new BailoutError('ELF_FORMAT', 'This is not a 64-bit ELF file.', { offset: 4 });
   if (bytes[5] !== 1 && bytes[5] !== 2)
-    throw new BailoutError('ELF_FORMAT', `The ELF header names byte order ${bytes[5]}, which does not exist.`, { offset: 5 });
+    throw new BailoutError('ELF_FORMAT', `The ELF header names byte order ${bytes[5]}, which does not exist.`, {
+      offset: 5,
+    });
   const bigEndian = bytes[5] === 2;
   const little = !bigEndian;
   const type = view.getUint16(16, little);
   const machine = view.getUint16(18, little);
   // Old compilers left the machine empty.
   if (type !== ET_REL || (machine !== EM_BPF && machine !== EM_NONE))
-    throw new BailoutError('ELF_NOT_BPF', `This is an ELF file of type ${type} for machine ${machine}, not a relocatable BPF object.`, {
-      offset: 16,
-      hint: 'Compile with "clang -target bpf -c", and do not link.',
-    });
+    throw new BailoutError(
+      'ELF_NOT_BPF',
+      `This is an ELF file of type ${type} for machine ${machine}, not a relocatable BPF object.`,
+      {
+        offset: 16,
+        hint: 'Compile with "clang -target bpf -c", and do not link.',
+      },
+    );
   const sectionTable = readU64(view, 40, little);
   let sectionCount = view.getUint16(60, little);
   let nameSection = view.getUint16(62, little);
   if (sectionTable === 0) throw new BailoutError('ELF_SECTIONS', 'The file has no section table.', { offset: 40 });
   if (view.getUint16(58, little) !== SECTION_HEADER_SIZE)
-    throw new BailoutError('ELF_SECTIONS', `Section headers are said to be ${view.getUint16(58, little)} bytes long, not ${SECTION_HEADER_SIZE}.`, {
-      offset: 58,
-    });
+    throw new BailoutError(
+      'ELF_SECTIONS',
+      `Section headers are said to be ${view.getUint16(58, little)} bytes long, not ${SECTION_HEADER_SIZE}.`,
+      {
+        offset: 58,
+      },
+    );
   if (sectionTable + SECTION_HEADER_SIZE > bytes.length)
-    throw new BailoutError('ELF_TRUNCATED', `The section table at ${sectionTable} lies beyond the file's end at ${bytes.length}.`, { offset: 40 });
+    throw new BailoutError(
+      'ELF_TRUNCATED',
+      `The section table at ${sectionTable} lies beyond the file's end at ${bytes.length}.`,
+      { offset: 40 },
+    );
   // With 0xff00 sections or more, section 0 holds the real numbers.
   if (sectionCount === 0) sectionCount = readU64(view, sectionTable + 32, little);
   if (nameSection === 0xffff) nameSection = view.getUint32(sectionTable + 40, little);
   if (sectionTable + sectionCount * SECTION_HEADER_SIZE > bytes.length)
-    throw new BailoutError('ELF_TRUNCATED', `The table of ${sectionCount} sections reaches beyond the file's end at ${bytes.length}.`, {
-      offset: 60,
-    });
+    throw new BailoutError(
+      'ELF_TRUNCATED',
+      `The table of ${sectionCount} sections reaches beyond the file's end at ${bytes.length}.`,
+      {
+        offset: 60,
+      },
+    );
   return { bigEndian, sectionTable, sectionCount, nameSection };
 }
 
@@ -192,15 +223,23 @@ function readSections(bytes: Uint8Array, view: DataView, header: FileHeader): El
     const offset = readU64(view, at + 24, little);
     const size = readU64(view, at + 32, little);
     if (size > 0 && index > 0 && offset + size > bytes.length)
-      throw new BailoutError('ELF_TRUNCATED', `Section ${name} takes bytes ${offset} to ${offset + size}, beyond the file's end at ${bytes.length}.`, {
-        offset: at + 24,
-      });
+      throw new BailoutError(
+        'ELF_TRUNCATED',
+        `Section ${name} takes bytes ${offset} to ${offset + size}, beyond the file's end at ${bytes.length}.`,
+        {
+          offset: at + 24,
+        },
+      );
     return index === 0 ? new Uint8Array(0) : bytes.subarray(offset, offset + size);
   };
   if (header.nameSection === 0 || header.nameSection >= header.sectionCount)
-    throw new BailoutError('ELF_SECTIONS', `The section of section names is said to be number ${header.nameSection}, which does not exist.`, {
-      offset: 62,
-    });
+    throw new BailoutError(
+      'ELF_SECTIONS',
+      `The section of section names is said to be number ${header.nameSection}, which does not exist.`,
+      {
+        offset: 62,
+      },
+    );
   const names = contents(header.nameSection, 'of section names');
   return Array.from({ length: header.sectionCount }, (_, index) => {
     const at = header.sectionTable + index * SECTION_HEADER_SIZE;
@@ -222,12 +261,18 @@ function readSections(bytes: Uint8Array, view: DataView, header: FileHeader): El
 
 function readSymbols(table: ElfSection, sections: readonly ElfSection[], bigEndian: boolean): ElfSymbol[] {
   if (table.entrySize !== SYMBOL_SIZE)
-    throw new BailoutError('ELF_SYMBOLS', `The symbol table says its entries are ${table.entrySize} bytes long, not ${SYMBOL_SIZE}.`, {
-      offset: table.offset,
-    });
+    throw new BailoutError(
+      'ELF_SYMBOLS',
+      `The symbol table says its entries are ${table.entrySize} bytes long, not ${SYMBOL_SIZE}.`,
+      {
+        offset: table.offset,
+      },
+    );
   const strings = sections[table.link];
   if (table.link === 0 || strings === undefined)
-    throw new BailoutError('ELF_SYMBOLS', 'The symbol table names no section for its strings.', { offset: table.offset });
+    throw new BailoutError('ELF_SYMBOLS', 'The symbol table names no section for its strings.', {
+      offset: table.offset,
+    });
   const little = !bigEndian;
   const view = new DataView(table.data.buffer, table.data.byteOffset, table.data.byteLength);
   return Array.from({ length: Math.floor(table.data.length / SYMBOL_SIZE) }, (_, index) => {
@@ -251,6 +296,10 @@ function readString(table: Uint8Array, start: number, what: string, offset: numb
   if (start === 0 && table.length === 0) return '';
   const end = start < table.length ? table.indexOf(0, start) : -1;
   if (end < 0)
-    throw new BailoutError('ELF_STRING', `A ${what} begins at ${start} of a string table of ${table.length} bytes and has no end.`, { offset });
+    throw new BailoutError(
+      'ELF_STRING',
+      `A ${what} begins at ${start} of a string table of ${table.length} bytes and has no end.`,
+      { offset },
+    );
   return utf8.decode(table.subarray(start, end));
 }

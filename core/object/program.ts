@@ -138,6 +138,17 @@ export interface StructOpsMember {
   readonly memberIndex: number;
 }
 
+/**
+ * An instruction that a loader replaced by a call of a helper that does not exist, because what it needs is not in the kernel. Code that checks
+ * first never gets there, and is removed as dead.
+ */
+export interface PoisonedInstruction {
+  readonly insn: number;
+  readonly kind: 'core' | 'map' | 'kfunc';
+  /** What is missing, in libbpf's words: `<byte_off> [12] struct task_struct.gone (0:1 @ offset 8)`, or the map's or kfunc's name. */
+  readonly what: string;
+}
+
 /** One program, linked and relocated: what a loader would hand to the kernel. */
 export interface Program {
   readonly name: string;
@@ -166,6 +177,8 @@ export interface Program {
   /** In kernelBtf: the target of fentry, fexit, fmod_ret, tp_btf, lsm, iter; for struct_ops the kernel struct. */
   readonly attachBtfId?: number;
   readonly structOps?: StructOpsMember;
+  /** Instructions that could not be relocated and were made invalid, in order; they only matter where they can be reached. */
+  readonly poisoned: readonly PoisonedInstruction[];
   /** Why a loader would refuse the program before the kernel sees it. Its instructions are then as far relocated as possible. */
   readonly loadError?: BailoutError;
 }
@@ -197,6 +210,8 @@ export interface MapDefinition {
   readonly index: number;
   /** The symbol's, or the section's for globals (`.rodata`), without the object's prefix. */
   readonly name: string;
+  /** As the kernel knows it: 15 characters at most, for global data with the object's name before the section's (`except_.rodata`). */
+  readonly kernelName: string;
   /** A BPF_MAP_TYPE_* number. */
   readonly type: number;
   readonly keySize: number;
@@ -213,6 +228,8 @@ export interface MapDefinition {
   /** Static slots of a map-in-map or program array. */
   readonly innerValues?: readonly InnerValue[];
   readonly pinning: 'none' | 'by-name';
+  /** False for struct_ops maps of `SEC("?.struct_ops")`: nobody creates them unless asked, and loads of them are poisoned. */
+  readonly autocreate: boolean;
   readonly origin: MapOrigin;
   /** Section that the definition stands in. */
   readonly section: string;
@@ -223,6 +240,15 @@ export interface MapDefinition {
   readonly structOps?: StructOpsValue;
 }
 
+/** A symbol that the object takes from the kernel. */
+export interface ExternSymbol {
+  readonly name: string;
+  readonly kind: 'kconfig' | 'function' | 'variable';
+  readonly isWeak: boolean;
+  /** `[12345]` for a type of the kernel BTF, `0xffff…` for an address, a configuration value; undefined when there is none. */
+  readonly value?: string;
+}
+
 /** A whole object file. */
 export interface ObjectFile {
   readonly name: string;
@@ -231,6 +257,10 @@ export interface ObjectFile {
   readonly maps: readonly MapDefinition[];
   readonly btf?: Btf;
   readonly kernelBtf: Btf;
+  /** Why a loader would refuse the object as a whole; every program then has it as its own. */
+  readonly loadError?: BailoutError;
+  /** Kernel configuration and symbols that the object expects, and what they were resolved to. */
+  readonly externs: readonly ExternSymbol[];
   /** Remarks that stop nothing. */
   readonly notes: readonly string[];
 }

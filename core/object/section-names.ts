@@ -18,8 +18,12 @@ export interface SectionRule {
   readonly usdt?: boolean;
 }
 
-const rule = (pattern: string, type: ProgramTypeName, attachType?: AttachTypeName, more: Partial<SectionRule> = {}): SectionRule =>
-  attachType === undefined ? { pattern, type, ...more } : { pattern, type, attachType, ...more };
+const rule = (
+  pattern: string,
+  type: ProgramTypeName,
+  attachType?: AttachTypeName,
+  more: Partial<SectionRule> = {},
+): SectionRule => (attachType === undefined ? { pattern, type, ...more } : { pattern, type, attachType, ...more });
 
 const SLEEPABLE = { sleepable: true };
 const BTF = { attachesToBtf: true };

@@ -112,7 +112,8 @@ export class Btf {
     const { what = '.BTF', base, validate = true } = options;
     const sections = parseBtf(bytes, what, base === undefined ? 1 : base.typeCount);
     const btf = new Btf(sections, base);
-    if (validate) validateReferences(sections, { what, firstId: btf.firstId, endId: btf.typeCount, endString: btf.#stringEnd });
+    if (validate)
+      validateReferences(sections, { what, firstId: btf.firstId, endId: btf.typeCount, endString: btf.#stringEnd });
     return btf;
   }
 
@@ -243,7 +244,9 @@ export class Btf {
   }
 
   paramName(id: number, index: number): string {
-    return this.kind(id) === BTF_KIND_FUNC_PROTO && index < this.count(id) ? this.string(this.#body(id, 2 * index)) : '';
+    return this.kind(id) === BTF_KIND_FUNC_PROTO && index < this.count(id)
+      ? this.string(this.#body(id, 2 * index))
+      : '';
   }
 
   paramTypeId(id: number, index: number): number {
@@ -281,13 +284,19 @@ export class Btf {
   /** Of a FUNC_PROTO. */
   params(id: number): BtfParam[] {
     if (this.kind(id) !== BTF_KIND_FUNC_PROTO) return [];
-    return Array.from({ length: this.count(id) }, (_, i) => ({ name: this.paramName(id, i), typeId: this.paramTypeId(id, i) }));
+    return Array.from({ length: this.count(id) }, (_, i) => ({
+      name: this.paramName(id, i),
+      typeId: this.paramTypeId(id, i),
+    }));
   }
 
   /** Of an ENUM or ENUM64. */
   enumerators(id: number): BtfEnumerator[] {
     if (!this.isEnum(id)) return [];
-    return Array.from({ length: this.count(id) }, (_, i) => ({ name: this.enumeratorName(id, i), value: this.enumeratorValue(id, i) }));
+    return Array.from({ length: this.count(id) }, (_, i) => ({
+      name: this.enumeratorName(id, i),
+      value: this.enumeratorValue(id, i),
+    }));
   }
 
   /** Of a DATASEC. */
@@ -447,7 +456,8 @@ export class Btf {
     const bytes = utf8Encoder.encode(name);
     for (let index = names.first(utf8Encoder.encode(essentialName(name))); index !== 0; index = names.next(index)) {
       const id = this.firstId + index - 1;
-      if ((kind === undefined || this.kind(id) === kind) && names.spelled(index, bytes, this.#baseStringBytes)) return id;
+      if ((kind === undefined || this.kind(id) === kind) && names.spelled(index, bytes, this.#baseStringBytes))
+        return id;
     }
     return 0;
   }

@@ -76,13 +76,21 @@ export class BtfBuilder {
     return offset;
   }
 
-  #add(name: string, kind: number, vlen: number, kindFlag: boolean, sizeOrType: number, body: readonly number[] = []): number {
+  #add(
+    name: string,
+    kind: number,
+    vlen: number,
+    kindFlag: boolean,
+    sizeOrType: number,
+    body: readonly number[] = [],
+  ): number {
     this.#words.push(this.string(name), ((kindFlag ? 0x80000000 : 0) | (kind << 24) | vlen) >>> 0, sizeOrType, ...body);
     return this.#nextId++;
   }
 
   int(name: string, size: number, encoding: { signed?: boolean; char?: boolean; bool?: boolean } = {}): number {
-    const bits = (encoding.signed ? BTF_INT_SIGNED : 0) | (encoding.char ? BTF_INT_CHAR : 0) | (encoding.bool ? BTF_INT_BOOL : 0);
+    const bits =
+      (encoding.signed ? BTF_INT_SIGNED : 0) | (encoding.char ? BTF_INT_CHAR : 0) | (encoding.bool ? BTF_INT_BOOL : 0);
     return this.#add(name, BTF_KIND_INT, 0, false, size, [((bits << 24) | (size * 8)) >>> 0]);
   }
 

@@ -11,7 +11,12 @@ const CHAR_UNDERSCORE = 0x5f;
 /** Length of `name` without its CO-RE flavour: up to the last `___` that has a non-underscore on both sides. */
 export function essentialLength(name: string): number {
   for (let i = name.length - 5; i >= 0; i--) {
-    if (name.charCodeAt(i) !== CHAR_UNDERSCORE && name.startsWith('___', i + 1) && name.charCodeAt(i + 4) !== CHAR_UNDERSCORE) return i + 1;
+    if (
+      name.charCodeAt(i) !== CHAR_UNDERSCORE &&
+      name.startsWith('___', i + 1) &&
+      name.charCodeAt(i + 4) !== CHAR_UNDERSCORE
+    )
+      return i + 1;
   }
   return name.length;
 }
@@ -73,7 +78,13 @@ export class NameIndex {
    * @param stringBase string offset at which `strings` begins (a split BTF continues its base's); types whose name lies below it are found by
    *   {@link spelled} through `baseStrings`
    */
-  constructor(words: Uint32Array, offsets: Uint32Array, strings: Uint8Array, stringBase: number, baseName: (offset: number) => Uint8Array) {
+  constructor(
+    words: Uint32Array,
+    offsets: Uint32Array,
+    strings: Uint8Array,
+    stringBase: number,
+    baseName: (offset: number) => Uint8Array,
+  ) {
     this.#words = words;
     this.#offsets = offsets;
     this.#strings = strings;

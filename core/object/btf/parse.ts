@@ -53,7 +53,8 @@ function readHeader(bytes: Uint8Array, view: DataView, what: string): Header {
   const fail = (message: string, offset: number): never => {
     throw new BailoutError('BTF_HEADER', `${what}: ${message}.`, { offset });
   };
-  if (bytes.length < HEADER_SIZE) fail(`the BTF header needs ${HEADER_SIZE} bytes and only ${bytes.length} are there`, 0);
+  if (bytes.length < HEADER_SIZE)
+    fail(`the BTF header needs ${HEADER_SIZE} bytes and only ${bytes.length} are there`, 0);
   let bigEndian = false;
   if (view.getUint16(0, true) !== BTF_MAGIC) {
     if (view.getUint16(0, false) !== BTF_MAGIC) fail('this is not BTF, its magic number is missing', 0);
@@ -62,7 +63,8 @@ function readHeader(bytes: Uint8Array, view: DataView, what: string): Header {
   const u32 = (at: number): number => view.getUint32(at, !bigEndian);
   if (bytes[2] !== 1) fail(`BTF version ${bytes[2]} is unknown`, 2);
   const headerLength = u32(4);
-  if (headerLength < HEADER_SIZE || headerLength > bytes.length) fail(`the header says it is ${headerLength} bytes long`, 4);
+  if (headerLength < HEADER_SIZE || headerLength > bytes.length)
+    fail(`the header says it is ${headerLength} bytes long`, 4);
   const typeOffset = u32(8);
   const typeLength = u32(12);
   const stringOffset = u32(16);
@@ -106,8 +108,11 @@ function indexTypes(words: Uint32Array, what: string, firstId: number, typeStart
     const end = at + TYPE_HEADER_WORDS + extra;
     if (extra < 0 || end > words.length) {
       const id = firstId + count - 1;
-      const trouble = extra < 0 ? `has kind ${kind}, which does not exist` : 'reaches beyond the end of the type section';
-      throw new BailoutError('BTF_TYPE', `${what}: type [${id}] ${trouble}.`, { offset: typeStart + (at - FIRST_TYPE_WORD) * 4 });
+      const trouble =
+        extra < 0 ? `has kind ${kind}, which does not exist` : 'reaches beyond the end of the type section';
+      throw new BailoutError('BTF_TYPE', `${what}: type [${id}] ${trouble}.`, {
+        offset: typeStart + (at - FIRST_TYPE_WORD) * 4,
+      });
     }
     offsets[count++] = at;
     at = end;
@@ -125,13 +130,21 @@ export function parseBtf(bytes: Uint8Array, what: string, firstId: number): BtfS
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const header = readHeader(bytes, view, what);
   if (header.typeLength % 4 !== 0)
-    throw new BailoutError('BTF_HEADER', `${what}: the type section's length ${header.typeLength} is not a multiple of 4.`, { offset: 12 });
+    throw new BailoutError(
+      'BTF_HEADER',
+      `${what}: the type section's length ${header.typeLength} is not a multiple of 4.`,
+      { offset: 12 },
+    );
   const strings = bytes.subarray(header.stringStart, header.stringStart + header.stringLength);
   const mayBeEmpty = firstId > 1;
   if (strings.length === 0 ? !mayBeEmpty : strings[strings.length - 1] !== 0 || (firstId === 1 && strings[0] !== 0))
-    throw new BailoutError('BTF_STRINGS', `${what}: the string section does not begin with an empty string and end in a NUL byte.`, {
-      offset: header.stringStart,
-    });
+    throw new BailoutError(
+      'BTF_STRINGS',
+      `${what}: the string section does not begin with an empty string and end in a NUL byte.`,
+      {
+        offset: header.stringStart,
+      },
+    );
   const words = readWords(bytes, header);
   return { words, offsets: indexTypes(words, what, firstId, header.typeStart), strings };
 }
