@@ -188,6 +188,11 @@ export class LinearMemory implements Memory {
     }
   }
 
+  /** Marks pages as changed without saying that their bytes were written: the stack is made as new. */
+  touchPages(offset: number, size: number): void {
+    this.#mark(offset, size);
+  }
+
   checkpoint(): PageTree {
     this.#mark(REGS, 1);
     return this.#pages.capture(this.#bytes);

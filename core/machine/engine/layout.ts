@@ -36,8 +36,6 @@ export const VALUE = 0x10a0;
 export const FAULT_ADDRESS = 0x10a8;
 export const FAULT_SIZE = 0x10b0;
 export const FAULT_WRITE = 0x10b4;
-/** Tail calls made since the program was entered from outside (u32). */
-export const TAIL_CALLS = 0x10b8;
 /** Lowest frame pointer since the last start: below it the stack is untouched (u32). */
 export const STACK_LOW = 0x10bc;
 /** Log of calls and returns: next free row, end; both 0 when nobody listens (u32). */

@@ -1,0 +1,743 @@
+/**
+ * The machine: runs one program, with the functions it calls back into, the programs it tail calls and the unwinding of
+ * what it throws, on a simulated kernel.
+ *
+ * The engine executes instructions; this class answers what the engine asks (helpers, context fields, ends of frames)
+ * and decides what happens between instructions. All state lies in linear memory, but for the few values of
+ * {@link MachineCheckpoint}; nothing is on the host's stack when run() has returned, so a run can be left and resumed at
+ * any instruction, and at any phase of an unwinding.
+ */
+import { BailoutError, assertNever } from '../errors.ts';
+import type { Profile } from '../exceptions/profile.ts';
+import type { UnwindPlan, UnwindStep, UnwindStrategy } from '../exceptions/unwinder.ts';
+import { isDefect, unwindStrategy } from '../exceptions/unwinder.ts';
+import type { AsyncCallback, Call, CallbackSuspension, Suspension, TailCallSuspension } from '../kernel/behaviour.ts';
+import { KernelFault } from '../kernel/behaviour.ts';
+import type { Kernel, KernelCheckpoint } from '../kernel/kernel.ts';
+import type { Fault } from '../kernel/memory.ts';
+import { describeFault } from '../kernel/memory.ts';
+import { ArenaMap } from '../kernel/maps/arena.ts';
+import { releaseResource } from '../kernel/release.ts';
+import { helperById } from '../kernel/tables/helpers.ts';
+import type { Program } from '../object/program.ts';
+import type { Verification } from '../verifier/verification.ts';
+import type { Engine } from './engine/engine.ts';
+import { newEngine } from './engine/engine.ts';
+import {
+  ARENA_USER_HIGH,
+  FAULT_ADDRESS,
+  FAULT_SIZE,
+  FAULT_WRITE,
+  FIRST_FRAME,
+  FLAG_BOUNDARY,
+  FLAG_EXCEPTION_CALLBACK,
+  FRAME_CALL,
+  FRAME_FLAGS,
+  FRAME_FLOOR,
+  FRAME_KIND,
+  FRAME_PROGRAM,
+  FRAME_STRIDE,
+  INSN_SIZE,
+  KIND_CALL,
+  KIND_CALLBACK,
+  KIND_MAIN,
+  OUT_EXIT,
+  OUT_FAULT,
+  OUT_JUMPED,
+  OUT_NEXT,
+  OUT_STOP,
+  PC,
+  REGS,
+  SHADOW,
+  SHADOW_COUNT,
+  SHADOW_TRAP,
+  SKIP_BREAK,
+  STACK_LOW,
+  STACK_TOP,
+  STEP,
+  STEP_LIMIT,
+  STOP_BREAK,
+  STOP_CALLED_OUT,
+  STOP_DEPTH,
+  STOP_FUEL,
+  STOP_ILLEGAL,
+  VALUE,
+} from './engine/layout.ts';
+import type { Frame } from './frames.ts';
+import { currentFrame, depthOf, floorOf, hasRoom, readFrames, unwindPort } from './frames.ts';
+import type { Addresses, CallSite } from './image.ts';
+import { Image, setBreak } from './image.ts';
+import type { LinearMemory } from './memory.ts';
+import type { End, MachineFault, MachinePosition, Stop } from './stop.ts';
+
+/** What the verifier found out that a run depends on. */
+export type RunFacts = Pick<Verification, 'profile' | 'descriptors' | 'exceptionCallback' | 'probeMem'>;
+
+export interface MachineOptions {
+  readonly kernel: Kernel;
+  /** The kernel's. */
+  readonly memory: LinearMemory;
+  /** The rules for programs of which {@link MachineOptions.factsOf} knows nothing. */
+  readonly profile: Profile;
+  /** Asked once for each program that is loaded; tail calls load programs while running. */
+  factsOf?(program: Program): RunFacts | undefined;
+}
+
+export interface RunOptions {
+  /** Instructions at most. */
+  readonly fuel: number;
+  /** Stop after each phase of an unwinding. */
+  readonly phases?: boolean;
+  /** Whether a breakpoint on the next instruction counts. When absent: unless the last run stopped at it. */
+  readonly breakHere?: boolean;
+}
+
+/** Hears what happens, as it happens. Nothing here changes the run. */
+export interface MachineObserver {
+  /** A helper or kfunc is about to run. The call object is reused. */
+  calling?(call: Call, step: number): void;
+  called?(call: Call, result: bigint | Suspension, step: number): void;
+  /** A callback's frame, a tail call's target or an exception callback begins. */
+  entered?(kind: 'callback' | 'tail-call' | 'exception-callback', insn: number, step: number): void;
+  thrown?(plan: UnwindPlan, step: number): void;
+  phase?(step: UnwindStep, position: MachinePosition): void;
+}
+
+/** Where a helper that waits for a callback goes on. */
+interface Waiting {
+  /** Frame pointer of the callback's frame. */
+  readonly frame: number;
+  readonly continuation: CallbackSuspension['continuation'];
+}
+
+/** All state of a machine and its kernel at a moment; what did not change since another is shared with it. */
+export interface MachineCheckpoint {
+  readonly kernel: KernelCheckpoint;
+  readonly waiting: readonly Waiting[];
+  readonly plan: UnwindPlan | undefined;
+  readonly phase: number;
+  readonly throws: readonly UnwindPlan[];
+  readonly end: End | undefined;
+  readonly ticked: number;
+  readonly images: number;
+}
+
+interface Loaded {
+  readonly image: Image;
+  readonly facts: RunFacts | undefined;
+  readonly strategy: UnwindStrategy;
+}
+
+const BPF_MAP_TYPE_ARENA = 33;
+
+/** Instructions between two visits of the host. The compiler's better code for a hot loop is used from the next visit on. */
+const SLICE = 1_000_000;
+
+/** The one call object, filled anew for each call. */
+class CurrentCall implements Call {
+  readonly kernel: Kernel;
+  args: BigUint64Array = new BigUint64Array(5);
+  image!: Image;
+  name = '';
+  insn = 0;
+  frame = 0;
+
+  constructor(kernel: Kernel) {
+    this.kernel = kernel;
+  }
+
+  get program(): Program {
+    return this.image.program;
+  }
+
+  functionAt(pointer: bigint): number | undefined {
+    const offset = this.kernel.memory.offset(pointer);
+    const insn = offset === undefined ? undefined : this.image.insnAt(offset);
+    return insn !== undefined && insn < this.image.length ? insn : undefined;
+  }
+}
+
+export class Machine {
+  readonly kernel: Kernel;
+  readonly memory: LinearMemory;
+  observer: MachineObserver = {};
+  readonly #options: MachineOptions;
+  readonly #engine: Engine;
+  readonly #call: CurrentCall;
+  readonly #addresses: Addresses;
+  readonly #sites: CallSite[] = [];
+  /** How many call sites there were before each image: a program that a restore forgets takes its sites along. */
+  readonly #firstSite: number[] = [];
+  #loaded: Loaded[] = [];
+  readonly #breakpoints = new Map<Program, Uint8Array>();
+  #isRunning = false;
+  #waiting: readonly Waiting[] = [];
+  #plan: UnwindPlan | undefined;
+  #phase = 0;
+  #throws: readonly UnwindPlan[] = [];
+  #end: End | undefined;
+  /** The step up to which the kernel's clock has been moved on. */
+  #ticked = 0;
+  #stoppedAt = -1;
+
+  constructor(options: MachineOptions) {
+    this.#options = options;
+    this.kernel = options.kernel;
+    this.memory = options.memory;
+    this.#call = new CurrentCall(this.kernel);
+    this.#addresses = kernelAddresses(this.kernel);
+    this.#engine = newEngine(this.memory.wasm, {
+      call: (pc, site) => this.#callOut(pc, site),
+      access: (pc) => this.#access(pc),
+      exit: (pc) => this.#exit(pc),
+      drain: () => undefined,
+    });
+  }
+
+  // ---- running --------------------------------------------------------------------------------------------------------
+
+  /** Puts a program at its first instruction, with R1 as given: the address of its context. */
+  start(program: Program, context: bigint): void {
+    this.memory.view.setBigUint64(STEP, 0n, true);
+    this.#ticked = 0;
+    this.#throws = [];
+    this.#begin(program, 0, [context]);
+  }
+
+  /** Puts a timer's or work queue's callback at its first instruction. Steps are counted on from the program before. */
+  startAsync(callback: AsyncCallback): void {
+    this.#begin(callback.program, callback.subprogramInsn, callback.args);
+  }
+
+  /** Runs on from where the machine stands. */
+  run(options: RunOptions): Stop {
+    if (this.#end !== undefined) return this.#end;
+    const { view } = this.memory;
+    const start = this.step;
+    const limit = start + options.fuel;
+    const breakHere = options.breakHere ?? this.#stoppedAt !== start;
+    view.setBigUint64(SKIP_BREAK, breakHere ? 0xffffffffffffffffn : BigInt(start), true);
+    this.#stoppedAt = -1;
+    this.#setBreaks(true);
+    this.#isRunning = true;
+    try {
+      return this.#runUntil(limit, options.phases === true);
+    } finally {
+      this.#isRunning = false;
+      this.#setBreaks(false);
+    }
+  }
+
+  /** Goes forward to a position; fewer instructions when the run ends or stops before. */
+  runTo(position: MachinePosition): Stop {
+    const before = this.step;
+    if (before < position.step) {
+      const stop = this.run({ fuel: position.step - before, breakHere: false });
+      if (stop.kind !== 'fuel') return stop;
+    }
+    while (this.phase < position.phase && this.#end === undefined && this.unwinding !== undefined) this.#advance();
+    return this.#end ?? { kind: 'fuel' };
+  }
+
+  get step(): number {
+    return Number(this.memory.readU64(STEP));
+  }
+
+  /** Phases of the present unwinding that are done; 0 outside of one. */
+  get phase(): number {
+    return this.#phase;
+  }
+
+  get position(): MachinePosition {
+    return { step: this.step, phase: this.#phase };
+  }
+
+  get end(): End | undefined {
+    return this.#end;
+  }
+
+  /** The unwinding that is under way: steps before {@link phase} are done. */
+  get unwinding(): UnwindPlan | undefined {
+    return this.#plan;
+  }
+
+  /** Every throw of this run, in order. */
+  get throws(): readonly UnwindPlan[] {
+    return this.#throws;
+  }
+
+  // ---- looking --------------------------------------------------------------------------------------------------------
+
+  /** R0 to R10 as they are now. A copy. */
+  get registers(): BigUint64Array {
+    return new BigUint64Array(this.memory.bytes.buffer, REGS, 11).slice();
+  }
+
+  /** From the innermost frame to the outermost. */
+  frames(): readonly Frame[] {
+    return readFrames(this.memory, this.#images());
+  }
+
+  /** The instruction that runs next, and its program. */
+  get location(): { readonly program: Program; readonly insn: number } | undefined {
+    const frame = this.frames()[0];
+    return frame === undefined ? undefined : { program: frame.image.program, insn: frame.insn };
+  }
+
+  /** Stops before each instruction whose byte is not 0; undefined takes all breakpoints of the program away. */
+  setBreakpoints(program: Program, insns: Uint8Array | undefined): void {
+    if (insns === undefined) this.#breakpoints.delete(program);
+    else this.#breakpoints.set(program, insns);
+  }
+
+  // ---- checkpoints ----------------------------------------------------------------------------------------------------
+
+  checkpoint(): MachineCheckpoint {
+    return {
+      kernel: this.kernel.checkpoint(),
+      waiting: this.#waiting,
+      plan: this.#plan,
+      phase: this.#phase,
+      throws: this.#throws,
+      end: this.#end,
+      ticked: this.#ticked,
+      images: this.#loaded.length,
+    };
+  }
+
+  restore(checkpoint: MachineCheckpoint): void {
+    this.kernel.restore(checkpoint.kernel);
+    this.#waiting = checkpoint.waiting;
+    this.#plan = checkpoint.plan;
+    this.#phase = checkpoint.phase;
+    this.#throws = checkpoint.throws;
+    this.#end = checkpoint.end;
+    this.#ticked = checkpoint.ticked;
+    this.#stoppedAt = -1;
+    // Programs that were loaded later are no longer in memory; a rerun loads them again, at the same addresses.
+    const firstSite = this.#firstSite[checkpoint.images];
+    if (firstSite !== undefined) this.#sites.length = firstSite;
+    this.#firstSite.length = Math.min(this.#firstSite.length, checkpoint.images);
+    this.#loaded = this.#loaded.slice(0, checkpoint.images);
+  }
+
+  // ---- loading --------------------------------------------------------------------------------------------------------
+
+  /** Puts a program into memory, once. */
+  load(program: Program): Image {
+    return this.#load(program).image;
+  }
+
+  #load(program: Program): Loaded {
+    const known = this.#loaded.find((loaded) => loaded.image.program === program);
+    if (known !== undefined) return known;
+    const facts = this.#options.factsOf?.(program);
+    const firstSite = this.#sites.length;
+    const image = new Image(this.memory, program, this.#loaded.length, this.#addresses, this.#sites);
+    const strategy = unwindStrategy({
+      profile: facts?.profile ?? this.#options.profile,
+      descriptors: facts?.descriptors ?? [],
+      callback: facts?.exceptionCallback?.subprogram,
+    });
+    this.#useArena(program);
+    const loaded: Loaded = { image, facts, strategy };
+    this.#firstSite.push(firstSite);
+    this.#loaded = [...this.#loaded, loaded];
+    if (this.#isRunning) this.#setBreaks(true);
+    return loaded;
+  }
+
+  /** A program has one arena at most; what user space sees above its offsets is the engine's to know. */
+  #useArena(program: Program): void {
+    for (const definition of program.maps) {
+      const map =
+        definition.origin === 'arena' || definition.type === BPF_MAP_TYPE_ARENA
+          ? this.kernel.maps.of(definition)
+          : undefined;
+      if (map instanceof ArenaMap) this.memory.writeU32(ARENA_USER_HIGH, map.userHigh);
+    }
+  }
+
+  #images(): readonly Image[] {
+    return this.#loaded.map((loaded) => loaded.image);
+  }
+
+  #begin(program: Program, insn: number, args: readonly bigint[]): void {
+    const { image } = this.#load(program);
+    const { view, bytes } = this.memory;
+    const low = view.getUint32(STACK_LOW, true) - FRAME_STRIDE;
+    if (low < STACK_TOP - FRAME_STRIDE) {
+      bytes.fill(0, low, STACK_TOP);
+      bytes.fill(0, SHADOW + (low >> 3), SHADOW + (STACK_TOP >> 3));
+      this.memory.touchPages(low, STACK_TOP - low);
+    }
+    view.setUint32(STACK_LOW, STACK_TOP, true);
+    bytes.fill(0, REGS, REGS + 11 * 8);
+    args.slice(0, 5).forEach((value, i) => view.setBigUint64(REGS + 8 + i * 8, BigInt.asUintN(64, value), true));
+    this.#engine.enter(FIRST_FRAME, KIND_MAIN, 0, image.index, floorOf(FIRST_FRAME));
+    view.setUint32(FIRST_FRAME + FRAME_FLAGS, FLAG_BOUNDARY, true);
+    view.setUint32(PC, image.address(insn), true);
+    this.#waiting = [];
+    this.#plan = undefined;
+    this.#phase = 0;
+    this.#end = undefined;
+    this.#stoppedAt = -1;
+  }
+
+  #setBreaks(on: boolean): void {
+    if (this.#breakpoints.size === 0) return;
+    for (const { image } of this.#loaded) {
+      const insns = this.#breakpoints.get(image.program);
+      if (insns === undefined) continue;
+      const end = Math.min(insns.length, image.length);
+      for (let i = 0; i < end; i++) if (insns[i] !== 0) setBreak(this.memory.view, image.address(i), on);
+    }
+  }
+
+  // ---- the loop -------------------------------------------------------------------------------------------------------
+
+  #runUntil(limit: number, phases: boolean): Stop {
+    for (;;) {
+      if (this.#end !== undefined) return this.#end;
+      const step = this.step;
+      if (step >= limit) return { kind: 'fuel' };
+      if (this.#plan !== undefined && this.#phase < this.#plan.steps.length) {
+        this.#advance();
+        if (phases) return this.#end ?? { kind: 'phase' };
+        continue;
+      }
+      this.#plan = undefined;
+      this.#phase = 0;
+      this.memory.view.setBigUint64(STEP_LIMIT, BigInt(Math.min(limit, step + SLICE)), true);
+      const stop = this.#stopped(this.#engine.run());
+      if (stop !== undefined) return stop;
+    }
+  }
+
+  #stopped(why: number): Stop | undefined {
+    switch (why) {
+      case STOP_FUEL:
+      case STOP_CALLED_OUT:
+        return undefined;
+      case STOP_BREAK: {
+        const at = this.location;
+        this.#stoppedAt = this.step;
+        return at === undefined ? undefined : { kind: 'breakpoint', ...at };
+      }
+      case STOP_ILLEGAL: {
+        const frame = this.frames()[0];
+        const reason = frame?.image.reason(frame.insn) ?? 'no program runs';
+        this.#fail('MACHINE_ILLEGAL', `Insn ${frame?.insn ?? 0} cannot run: ${reason}.`);
+        return undefined;
+      }
+      case STOP_DEPTH:
+        this.#fail('MACHINE_CALL_DEPTH', 'The call stack is deeper than 8 frames.');
+        return undefined;
+      default:
+        throw new BailoutError('MACHINE_INTERNAL', `The engine stopped with the unknown code ${why}.`);
+    }
+  }
+
+  /** Ends the run where it stands. */
+  #fail(code: string, message: string, access?: Fault): void {
+    const frame = this.frames()[0];
+    const fault: MachineFault = {
+      code,
+      message,
+      program: frame?.image.program.name ?? '',
+      subprogram: frame?.name ?? '',
+      insn: frame?.insn ?? 0,
+      ...(access === undefined ? {} : { access }),
+    };
+    this.#end = { kind: 'fault', fault };
+  }
+
+  #failAt(pc: number, code: string, message: string, access?: Fault): number {
+    this.memory.view.setUint32(PC, pc, true);
+    this.#fail(code, message, access);
+    return OUT_FAULT;
+  }
+
+  /** The virtual clock goes with the instructions; it is moved on before anybody can look at it. */
+  #tick(): void {
+    const step = this.step;
+    if (step !== this.#ticked) {
+      this.kernel.tick(step - this.#ticked);
+      this.#ticked = step;
+    }
+  }
+
+  // ---- what the engine asks -------------------------------------------------------------------------------------------
+
+  #callOut(pc: number, index: number): number {
+    const site = this.#sites[index];
+    const framePointer = currentFrame(this.memory);
+    const loaded = this.#loaded[this.memory.readU32(framePointer + FRAME_PROGRAM)];
+    if (site === undefined || loaded === undefined) return this.#failAt(pc, 'MACHINE_INTERNAL', 'A call has no site.');
+    this.#tick();
+    if (site.kind === 'packet') return this.#loadPacket(pc, site);
+    if (site.behaviour === undefined) {
+      const what = site.name === '' ? 'an unknown function' : site.name;
+      return this.#failAt(pc, 'MACHINE_NO_BEHAVIOUR', `The simulated kernel has no ${site.kind} ${what}.`);
+    }
+    const call = this.#call;
+    // Growing memory takes the views of the old one away.
+    if (call.args.length === 0 || call.args.buffer !== this.memory.bytes.buffer) {
+      call.args = new BigUint64Array(this.memory.bytes.buffer, REGS + 8, 5);
+    }
+    call.image = loaded.image;
+    call.name = site.name;
+    call.insn = (pc - loaded.image.base) / INSN_SIZE;
+    call.frame = depthOf(this.memory, framePointer);
+    const { observer } = this;
+    if (observer.calling !== undefined) observer.calling(call, this.step);
+    const result = this.kernel.invoke(site.behaviour, call);
+    if (observer.called !== undefined) observer.called(call, result, this.step);
+    if (typeof result === 'bigint') {
+      this.memory.view.setBigUint64(REGS, result, true);
+      return OUT_NEXT;
+    }
+    return this.#suspend(result, pc);
+  }
+
+  /** ld_abs, ld_ind: where the packet ends, so does the function, with 0. */
+  #loadPacket(pc: number, site: Extract<CallSite, { kind: 'packet' }>): number {
+    const { view } = this.memory;
+    const index = site.index === undefined ? 0 : view.getUint32(REGS + site.index * 8, true);
+    try {
+      const value = this.kernel.legacyLoad(view.getBigUint64(REGS + 48, true), (site.offset + index) | 0, site.size);
+      this.memory.view.setBigUint64(REGS, value ?? 0n, true);
+      return value === undefined ? OUT_EXIT : OUT_NEXT;
+    } catch (error) {
+      return this.#kernelError(pc, error);
+    }
+  }
+
+  #suspend(result: Suspension, pc: number): number {
+    switch (result.kind) {
+      case 'callback':
+        return this.#enterCallback(result, pc);
+      case 'tail-call':
+        return this.#tailCall(result, pc);
+      case 'throw':
+        return this.#throw(result.cookie, pc);
+      case 'fault':
+        return this.#failAt(pc, result.code, result.message);
+      default:
+        return assertNever(result);
+    }
+  }
+
+  #enterCallback(callback: CallbackSuspension, pc: number): number {
+    const frame = currentFrame(this.memory);
+    const image = this.#loaded[this.memory.readU32(frame + FRAME_PROGRAM)]?.image;
+    const inner = frame - FRAME_STRIDE;
+    if (image === undefined || this.#engine.enter(inner, KIND_CALLBACK, pc, image.index, 0) === 0) {
+      return this.#failAt(pc, 'MACHINE_CALL_DEPTH', 'The call stack is deeper than 8 frames.');
+    }
+    this.#waiting = [...this.#waiting, { frame: inner, continuation: callback.continuation }];
+    this.#setArguments(callback.args);
+    this.observer.entered?.('callback', callback.subprogramInsn, this.step);
+    return this.#jump(image.address(callback.subprogramInsn));
+  }
+
+  #setArguments(args: readonly bigint[]): void {
+    const { view } = this.memory;
+    for (let i = 0; i < 5; i++) view.setBigUint64(REGS + 8 + i * 8, BigInt.asUintN(64, args[i] ?? 0n), true);
+  }
+
+  #jump(address: number): number {
+    this.memory.view.setUint32(PC, address, true);
+    return OUT_JUMPED;
+  }
+
+  /** The target takes the place of the calling frame, and is the first frame of a program of its own. */
+  #tailCall(call: TailCallSuspension, pc: number): number {
+    const frame = currentFrame(this.memory);
+    if (!hasRoom(frame)) return this.#failAt(pc, 'MACHINE_CALL_DEPTH', 'The stack has no room for the tail call.');
+    const { image } = this.#load(call.program);
+    const { view } = this.memory;
+    this.#engine.refresh(frame);
+    view.setUint32(frame + FRAME_PROGRAM, image.index, true);
+    view.setUint32(frame + FRAME_FLAGS, FLAG_BOUNDARY, true);
+    view.setUint32(frame + FRAME_FLOOR, floorOf(frame), true);
+    this.observer.entered?.('tail-call', 0, this.step);
+    return this.#jump(image.address(0));
+  }
+
+  #exit(pc: number): number {
+    const frame = currentFrame(this.memory);
+    const value = this.memory.readU64(REGS);
+    if (this.memory.readU32(frame + FRAME_KIND) === KIND_MAIN) {
+      this.#end = { kind: 'exit', value };
+      return OUT_STOP;
+    }
+    const waiting = this.#waiting.at(-1);
+    if (waiting === undefined || waiting.frame !== frame) {
+      return this.#failAt(pc, 'MACHINE_INTERNAL', 'A callback returns to nobody.');
+    }
+    this.#waiting = this.#waiting.slice(0, -1);
+    const call = this.#engine.leave(frame);
+    this.#tick();
+    const result = this.kernel.resume(waiting.continuation, value);
+    if (typeof result !== 'bigint') return this.#suspend(result, call);
+    this.memory.view.setBigUint64(REGS, result, true);
+    return this.#jump(call + INSN_SIZE);
+  }
+
+  /** An access that no shadow byte grants: a context field, a probed load, or a fault. */
+  #access(pc: number): number {
+    const { view } = this.memory;
+    const address = view.getBigUint64(FAULT_ADDRESS, true);
+    const size = view.getUint32(FAULT_SIZE, true);
+    const write = view.getUint32(FAULT_WRITE, true) !== 0;
+    const offset = this.memory.offset(address);
+    if (offset !== undefined && this.#isContext(offset, size)) {
+      try {
+        this.#tick();
+        if (write) this.kernel.contextStore(offset, size, BigInt.asUintN(size * 8, view.getBigUint64(VALUE, true)));
+        else this.memory.view.setBigUint64(VALUE, BigInt.asUintN(64, this.kernel.contextLoad(offset, size)), true);
+        return OUT_NEXT;
+      } catch (error) {
+        return this.#kernelError(pc, error);
+      }
+    }
+    const loaded = this.#loaded[this.memory.readU32(currentFrame(this.memory) + FRAME_PROGRAM)];
+    const insn = loaded?.image.insnAt(pc) ?? 0;
+    if ((!write && loaded?.facts?.probeMem[insn] === 1) || this.#isArena(offset)) {
+      // What the kernel guards with an exception table: where there is nothing, a load reads zero and a store is lost.
+      view.setBigUint64(VALUE, 0n, true);
+      return OUT_NEXT;
+    }
+    const fault = this.memory.check(address, size, write ? 'write' : 'read');
+    const why = fault ?? { kind: 'unmapped', address, size, write };
+    return this.#failAt(pc, 'MACHINE_ACCESS', `Insn ${insn}: ${describeFault(why)}.`, why);
+  }
+
+  #isContext(offset: number, size: number): boolean {
+    const shadow = this.memory.shadowAt(offset);
+    return (shadow & SHADOW_TRAP) !== 0 && (offset & 7) + size <= Math.max(shadow & SHADOW_COUNT, 8);
+  }
+
+  #isArena(offset: number | undefined): boolean {
+    return offset !== undefined && this.memory.allocationAt(offset)?.label.startsWith('arena ') === true;
+  }
+
+  #kernelError(pc: number, error: unknown): number {
+    if (error instanceof KernelFault || error instanceof BailoutError) {
+      return this.#failAt(pc, error.code, error.message);
+    }
+    throw error;
+  }
+
+  // ---- exceptions -----------------------------------------------------------------------------------------------------
+
+  #throw(cookie: bigint, pc: number): number {
+    // From here on the throw is the instruction at which the innermost frame stands.
+    this.memory.view.setUint32(PC, pc, true);
+    const port = unwindPort(this.memory, this.#images(), () => this.kernel.ledger.held());
+    const boundary = port.stack.at(-1);
+    const strategy = boundary === undefined ? undefined : this.#loaded[boundary.image.index]?.strategy;
+    if (strategy === undefined) return this.#failAt(pc, 'MACHINE_INTERNAL', 'A throw has no program around it.');
+    const plan = strategy.plan(port, cookie);
+    if (isDefect(plan)) return this.#failAt(pc, plan.code, `Unwinding cannot begin: ${plan.message}.`);
+    this.#plan = plan;
+    this.#phase = 0;
+    this.#throws = [...this.#throws, plan];
+    this.observer.thrown?.(plan, this.step);
+    return OUT_STOP;
+  }
+
+  /** Carries out the next phase of the unwinding. */
+  #advance(): void {
+    const step = this.#plan?.steps[this.#phase];
+    if (step === undefined) return;
+    this.#tick();
+    this.#phase++;
+    switch (step.kind) {
+      case 'throw':
+      case 'enter-frame':
+      case 'skip':
+        break;
+      case 'release':
+        this.#release(step);
+        break;
+      case 'leave-frame':
+        // The outermost frame stays: the callback runs on it.
+        if (step.frame.frame > 0) this.#leave();
+        break;
+      case 'callback':
+        this.#runExceptionCallback(step.subprogram, step.cookie);
+        break;
+      case 'default-callback':
+        this.memory.view.setBigUint64(REGS, BigInt.asUintN(64, step.value), true);
+        this.#finishBoundary(step.value);
+        break;
+      default:
+        assertNever(step);
+    }
+    this.observer.phase?.(step, this.position);
+  }
+
+  #release(step: Extract<UnwindStep, { kind: 'release' }>): void {
+    const entry = this.kernel.ledger.entry(step.resource.id);
+    try {
+      if (entry === undefined) throw new KernelFault('UNWIND_NOT_HELD', `${step.resource.typeName} is not held`);
+      releaseResource(this.kernel, entry);
+    } catch (error) {
+      if (!(error instanceof KernelFault || error instanceof BailoutError)) throw error;
+      this.#fail(error.code, `Unwinding cannot go on: ${error.message}`);
+    }
+  }
+
+  /** Ends the innermost frame: the caller's registers are back, and it stands at its call. */
+  #leave(): void {
+    const frame = currentFrame(this.memory);
+    if (this.#waiting.at(-1)?.frame === frame) this.#waiting = this.#waiting.slice(0, -1);
+    this.memory.view.setUint32(PC, this.#engine.leave(frame), true);
+  }
+
+  #runExceptionCallback(subprogram: number, cookie: bigint): void {
+    const frame = currentFrame(this.memory);
+    const image = this.#loaded[this.memory.readU32(frame + FRAME_PROGRAM)]?.image;
+    const start = image?.subprogram(subprogram)?.start;
+    if (image === undefined || start === undefined) {
+      this.#fail('MACHINE_INTERNAL', 'The exception callback is no function of the program.');
+      return;
+    }
+    const { view } = this.memory;
+    this.#engine.refresh(frame);
+    view.setUint32(frame + FRAME_FLAGS, FLAG_BOUNDARY | FLAG_EXCEPTION_CALLBACK, true);
+    this.#setArguments([cookie]);
+    view.setUint32(PC, image.address(start), true);
+    this.observer.entered?.('exception-callback', start, this.step);
+  }
+
+  /** A program that threw returns: to whoever called it by a tail call, or out of the machine. */
+  #finishBoundary(value: bigint): void {
+    const frame = currentFrame(this.memory);
+    const { view } = this.memory;
+    const kind = view.getUint32(frame + FRAME_KIND, true);
+    if (kind === KIND_CALL) {
+      const call = view.getUint32(frame + FRAME_CALL, true);
+      this.#engine.leave(frame);
+      view.setUint32(PC, call + INSN_SIZE, true);
+    } else if (kind === KIND_MAIN) this.#end = { kind: 'exit', value: BigInt.asUintN(64, value) };
+    else {
+      const out = this.#exit(view.getUint32(PC, true));
+      if (out !== OUT_JUMPED && this.#end === undefined && this.#plan === undefined) {
+        this.#fail('MACHINE_INTERNAL', 'A callback that was replaced by a tail call threw.');
+      }
+    }
+  }
+}
+
+function kernelAddresses(kernel: Kernel): Addresses {
+  return {
+    map: (definition) => kernel.maps.of(definition).address,
+    mapValue: (definition, offset) => kernel.maps.of(definition).valueAddress(offset),
+    variable: (btfId) => kernel.variable(btfId),
+    helper: (id) => ({ name: helperById(id)?.name ?? `helper#${id}`, behaviour: kernel.helper(id) }),
+    kfunc: (name) => kernel.kfunc(name),
+  };
+}
