@@ -117,7 +117,11 @@ class Reader {
   #number(): number | bigint {
     const found = this.#match(NUMBER);
     if (found === null)
-      throw this.#error(this.#at >= this.#text.length ? 'the text ends where a value should stand' : `"${this.#here()}" begins no value`);
+      throw this.#error(
+        this.#at >= this.#text.length
+          ? 'the text ends where a value should stand'
+          : `"${this.#here()}" begins no value`,
+      );
     const value = Number(found[0]);
     const isWhole = found[1] === undefined && found[2] === undefined;
     return isWhole && !Number.isSafeInteger(value) && found[0].length < 64 ? BigInt(found[0]) : value;

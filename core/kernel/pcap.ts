@@ -44,7 +44,9 @@ const NS_PER_SECOND = 1_000_000_000n;
 export function capturedPackets(bytes: Uint8Array, name = 'the capture'): Generator<CapturedPacket, void> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 4)
-    throw new BailoutError('PCAP_TRUNCATED', `${name} has ${bytes.length} bytes: too few to be a capture.`, { offset: 0 });
+    throw new BailoutError('PCAP_TRUNCATED', `${name} has ${bytes.length} bytes: too few to be a capture.`, {
+      offset: 0,
+    });
   const magic = view.getUint32(0, true);
   switch (magic) {
     case PCAP_MICROSECONDS:
@@ -63,7 +65,10 @@ export function capturedPackets(bytes: Uint8Array, name = 'the capture'): Genera
       });
     default:
       if ((magic & 0xffff) === GZIP_MAGIC)
-        throw new BailoutError('PCAP_COMPRESSED', `${name} is compressed.`, { offset: 0, hint: 'Unpack it with gunzip.' });
+        throw new BailoutError('PCAP_COMPRESSED', `${name} is compressed.`, {
+          offset: 0,
+          hint: 'Unpack it with gunzip.',
+        });
       throw new BailoutError('PCAP_NOT_A_CAPTURE', `${name} is neither pcap nor pcapng.`, { offset: 0 });
   }
 }
@@ -85,7 +90,12 @@ function part(view: DataView, offset: number, length: number): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset + offset, length);
 }
 
-function* classicPackets(view: DataView, name: string, little: boolean, isNano: boolean): Generator<CapturedPacket, void> {
+function* classicPackets(
+  view: DataView,
+  name: string,
+  little: boolean,
+  isNano: boolean,
+): Generator<CapturedPacket, void> {
   const size = view.byteLength;
   if (size < PCAP_HEADER_SIZE) throw truncated(name, size, 'the header');
   // The upper half holds the length of a checksum that few captures keep.
@@ -129,7 +139,7 @@ class NextGeneration {
 
   *packets(): Generator<CapturedPacket, void> {
     const size = this.#view.byteLength;
-    for (let at = 0; at < size; ) {
+    for (let at = 0; at < size;) {
       if (size - at < 12) throw truncated(this.#name, at, 'the header of a block');
       const type = this.#u32(at);
       if (type === BLOCK_SECTION) this.#beginSection(at);
@@ -138,7 +148,10 @@ class NextGeneration {
         throw this.#bad(at + 4, `a block of ${length} bytes: lengths are multiples of 4, from 12`);
       if (length > size - at) throw truncated(this.#name, at + 4, `a block that says that it has ${length} bytes`);
       if (this.#u32(at + length - 4) !== length)
-        throw this.#bad(at + length - 4, `a block whose length at its end differs from the one at its beginning, ${length}`);
+        throw this.#bad(
+          at + length - 4,
+          `a block whose length at its end differs from the one at its beginning, ${length}`,
+        );
       const packet = this.#block(type, at + 8, at + length - 4);
       if (packet !== undefined) yield packet;
       at += length;
@@ -218,7 +231,7 @@ class NextGeneration {
   #interface(from: number, end: number): Interface {
     let unitsPerSecond = 1_000_000n;
     let offsetSeconds = 0n;
-    for (let at = from + 8; at + 4 <= end; ) {
+    for (let at = from + 8; at + 4 <= end;) {
       const option = this.#u16(at);
       const length = this.#u16(at + 2);
       if (option === OPTION_END) break;

@@ -121,6 +121,8 @@ export interface MapScenario {
 /** The socket buffer or frame that networking programs see. */
 export interface PacketScenario {
   readonly data?: HexBytes;
+  /** A packet of a capture instead, the first being 1; scenario-file.ts puts its bytes into `data`. */
+  readonly pcap?: { readonly file: string; readonly packet?: number };
   /** Bytes of XDP metadata before the packet. */
   readonly meta?: HexBytes;
   readonly ifindex?: number;
