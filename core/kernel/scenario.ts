@@ -9,7 +9,7 @@
 /** A whole number; as a string (`"0xffff800000000000"`, `"-1"`) where JSON's numbers do not reach. */
 export type ScenarioInteger = number | bigint | string;
 
-/** Bytes as hex digits; white space between them is ignored. */
+/** Bytes as hex digits; white space and colons between them are ignored. */
 export type HexBytes = string;
 
 /**
@@ -237,7 +237,7 @@ function parseInteger(value: number | string): bigint {
 
 /** Reads {@link HexBytes}; an odd digit at the end and anything that is no digit end the bytes. */
 export function hexBytes(text: HexBytes): Uint8Array {
-  const digits = text.replace(/\s+/g, '').replace(/^0x/, '');
+  const digits = text.replace(/[\s:]+/g, '').replace(/^0x/, '');
   const bytes = new Uint8Array(digits.length >> 1);
   for (let i = 0; i < bytes.length; i++) {
     const byte = Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16);
