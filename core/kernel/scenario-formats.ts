@@ -33,7 +33,7 @@ function integerFault(value: unknown): string | undefined {
 }
 
 function hexFault(value: string): string | undefined {
-  const digits = value.replace(/\s+/g, '').replace(/^0x/, '');
+  const digits = value.replace(/[\s:]+/g, '').replace(/^0x/, '');
   const wrong = /[^0-9a-fA-F]/.exec(digits);
   if (wrong !== null) return `"${wrong[0]}" is no hexadecimal digit`;
   return digits.length % 2 === 0 ? undefined : `there are ${digits.length} digits, an odd number`;

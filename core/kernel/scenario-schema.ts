@@ -11,7 +11,7 @@ export type SchemaType = 'object' | 'array' | 'string' | 'integer' | 'number' | 
 export type SchemaFormat =
   /** A 64-bit number, signed or unsigned: decimal or with 0x in a string. */
   | 'integer64'
-  /** Bytes as hexadecimal digits; white space between them is ignored. */
+  /** Bytes as hexadecimal digits; white space and colons between them are ignored. */
   | 'hex'
   /** Six bytes, with or without colons. */
   | 'mac'
@@ -82,7 +82,7 @@ const VALUES: Readonly<Record<string, Schema>> = {
   },
   hex: {
     title: 'bytes as hexadecimal digits, two for each',
-    description: 'White space between the digits is ignored.',
+    description: 'White space and colons between the digits are ignored.',
     type: 'string',
     format: 'hex',
   },
