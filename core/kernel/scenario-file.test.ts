@@ -258,10 +258,10 @@ describe('a packet from a capture', () => {
     ),
   );
 
-  test('takes the place of its file name', async () => {
+  test('takes the place of its file name', () => {
     const scenario = parseScenario('{"context": {"packet": {"pcap": {"file": "a.pcap"}, "mark": 5}}}');
     const read: string[] = [];
-    const result = await withCapturedPacket(scenario, (path) => {
+    const result = withCapturedPacket(scenario, (path) => {
       read.push(path);
       return capture;
     });
@@ -269,9 +269,9 @@ describe('a packet from a capture', () => {
     expect(result.context?.packet).toEqual({ data: 'abcd', mark: 5 });
   });
 
-  test('that is not there is an error', async () => {
+  test('that is not there is an error', () => {
     const scenario = checkScenario({ context: { packet: { pcap: { file: 'a.pcap', packet: 2 } } } });
-    await expect(withCapturedPacket(scenario, () => capture)).rejects.toThrow('a.pcap has no packet 2: it holds 1.');
+    expect(() => withCapturedPacket(scenario, () => capture)).toThrow('a.pcap has no packet 2: it holds 1.');
   });
 });
 

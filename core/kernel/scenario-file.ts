@@ -90,17 +90,14 @@ function placeInText(
 }
 
 /**
- * The scenario with packets of captures in place of their file names. `read` gets the paths as written; relative ones count from
+ * The scenario with the packet of a capture in place of its file's name. `read` gets the path as written; a relative one counts from
  * the scenario's own folder, which only the caller knows.
  */
-export async function withCapturedPacket(
-  scenario: Scenario,
-  read: (path: string) => Promise<Uint8Array> | Uint8Array,
-): Promise<Scenario> {
+export function withCapturedPacket(scenario: Scenario, read: (path: string) => Uint8Array): Scenario {
   const packet = scenario.context?.packet;
   if (packet?.pcap === undefined) return scenario;
   const { pcap, ...rest } = packet;
-  const found = packetOfCapture(await read(pcap.file), pcap.packet ?? 1, pcap.file);
+  const found = packetOfCapture(read(pcap.file), pcap.packet ?? 1, pcap.file);
   const frame = ethernetFrame(found, pcap.file);
   const data = Array.from(frame, (byte) => byte.toString(16).padStart(2, '0')).join('');
   return { ...scenario, context: { ...scenario.context, packet: { ...rest, data } } };
