@@ -24,8 +24,6 @@ const knownAddresses: ReadonlyMap<string, bigint> = new Map([
   ['_edata', 0xffffffff83800000n],
   ['__start_BTF', 0xffffffff82400000n],
   ['__stop_BTF', 0xffffffff82942da9n],
-  ['__per_cpu_start', 0xffffffff83a00000n],
-  ['__per_cpu_end', 0xffffffff83a40000n],
   ['init_task', 0xffffffff8300f940n],
   ['init_net', 0xffffffff83010a00n],
   ['jiffies', 0xffffffff83005a00n],

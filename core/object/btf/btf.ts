@@ -462,10 +462,11 @@ export class Btf {
     return 0;
   }
 
-  /** All ids whose name is `essential`, with or without a `___flavour`, in ascending order. */
+  /** All ids whose name is `essential`, with or without a `___flavour`, in ascending order. A split BTF only counts when its base has none. */
   findFlavours(essential: string): number[] {
     if (essential === '') return [];
     const found = this.base === undefined ? [] : this.base.findFlavours(essential);
+    if (found.length > 0) return found;
     const names = this.#nameIndex();
     for (let index = names.first(utf8Encoder.encode(essential)); index !== 0; index = names.next(index)) {
       const id = this.firstId + index - 1;
