@@ -1,7 +1,6 @@
 /** Sets global variables of an object before it is loaded, as a loader's skeleton does. */
 import { BailoutError } from '../../core/errors.ts';
 import type { Btf } from '../../core/object/btf/btf.ts';
-import { BTF_KIND_DATASEC } from '../../core/object/btf/kinds.ts';
 import type { MapDefinition, ObjectFile } from '../../core/object/program.ts';
 import type { GlobalAssignment } from './options.ts';
 import { nearestWord } from './options.ts';
@@ -36,18 +35,12 @@ function globalsOf(object: ObjectFile): Map<string, Variable> {
   const variables = new Map<string, Variable>();
   const { btf } = object;
   if (btf === undefined) return variables;
-  const sections = new Map(
-    object.maps.filter(({ initialData }) => initialData !== undefined).map((map) => [map.section, map]),
-  );
-  for (let id = btf.firstId; id < btf.typeCount; id++) {
-    if (btf.kind(id) !== BTF_KIND_DATASEC) continue;
-    const map = sections.get(btf.name(id));
-    if (map === undefined) continue;
-    for (const { typeId: variable, offset, size } of btf.sectionVariables(id)) {
-      const name = btf.name(variable);
-      if (offset + size <= (map.initialData?.length ?? 0)) {
-        variables.set(name, { map, typeId: btf.resolve(btf.typeId(variable)), offset, size });
-      }
+  for (const map of object.maps) {
+    const length = map.initialData?.length ?? 0;
+    if (map.origin === 'user' || map.origin === 'struct_ops') continue;
+    for (const { typeId: variable, offset, size } of btf.sectionVariables(btf.resolve(map.valueTypeId))) {
+      if (offset + size > length) continue;
+      variables.set(btf.name(variable), { map, typeId: btf.resolve(btf.typeId(variable)), offset, size });
     }
   }
   return variables;

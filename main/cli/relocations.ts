@@ -6,13 +6,14 @@ import {
   R_BPF_64_32,
   R_BPF_64_64,
   R_BPF_64_ABS64,
+  SHF_EXECINSTR,
   SHN_UNDEF,
   SHT_REL,
   SHT_RELA,
   STT_FUNC,
   STT_SECTION,
 } from '../../core/object/elf.ts';
-import type { ElfSymbol } from '../../core/object/elf.ts';
+import type { ElfSection, ElfSymbol } from '../../core/object/elf.ts';
 
 export type RelocationKind = 'map' | 'data' | 'call' | 'function' | 'extern' | 'core';
 
@@ -65,7 +66,7 @@ export function relocationsOf(bytes: Uint8Array, btf: Btf | undefined): Relocati
         section: target.name,
         offset,
         kind: meant === undefined ? 'data' : kindOf(elf, meant, type),
-        target: meant === undefined ? `symbol ${symbol}` : symbolName(elf, meant),
+        target: meant === undefined ? `symbol ${symbol}` : symbolName(elf, meant, addend(elf, target, offset, type)),
         what: ELF_TYPES.get(type) ?? `type ${type}`,
       });
     }
@@ -81,9 +82,24 @@ function kindOf(elf: ElfFile, symbol: ElfSymbol, type: number): RelocationKind {
   return symbol.type === STT_FUNC || /^\.text/.test(section) ? 'function' : 'data';
 }
 
-function symbolName(elf: ElfFile, symbol: ElfSymbol): string {
+/** Where in the symbol's section a relocation of code points to, in bytes; the place that is relocated holds it. */
+function addend(elf: ElfFile, section: ElfSection, offset: number, type: number): number | undefined {
+  if ((section.flags & SHF_EXECINSTR) === 0 || offset + 8 > section.data.length) return undefined;
+  const imm = new DataView(section.data.buffer, section.data.byteOffset + offset).getInt32(4, !elf.bigEndian);
+  // A call counts instructions from the following one.
+  return type === R_BPF_64_32 ? (imm + 1) * 8 : imm;
+}
+
+/** A symbol's name. Compilers name local functions and variables by their section and a place in it: then what is there. */
+function symbolName(elf: ElfFile, symbol: ElfSymbol, place: number | undefined): string {
+  if (symbol.type !== STT_SECTION && symbol.name !== '') return symbol.name;
   const section = elf.sections[symbol.section]?.name ?? '';
-  return symbol.type === STT_SECTION || symbol.name === '' ? section : symbol.name;
+  const there = elf.symbols.find(
+    (other) =>
+      other.section === symbol.section && other.value === place && other.type !== STT_SECTION && other.name !== '',
+  );
+  if (there !== undefined) return there.name;
+  return place === undefined || place === 0 ? section : `${section}+${place}`;
 }
 
 function coreRelocationsOf(elf: ElfFile, btf: Btf | undefined): Relocation[] {

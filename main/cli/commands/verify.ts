@@ -56,7 +56,7 @@ function outcomeOf(program: Program, options: VerifyOptions): Outcome {
 }
 
 /** Verifies without a log, which is fastest, and once more with one where there is something to explain. */
-function explained(program: Program, options: VerifyOptions, level: LogLevel): Outcome {
+export function explained(program: Program, options: VerifyOptions, level: LogLevel): Outcome {
   const outcome = outcomeOf(program, { ...options, logLevel: level });
   if (level > 0 || verdictOf(outcome) !== 'rejected' || outcome.kind === 'unloaded') return outcome;
   const again: Verification = verify(program, { ...options, logLevel: 1 });

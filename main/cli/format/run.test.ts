@@ -56,7 +56,7 @@ const steps: UnwindStep[] = [
 const threw: RunReport = {
   ...returned,
   retval: 0,
-  thrown: { cookie: 100n, insn: 6, unwound: unwoundFrames(steps) },
+  thrown: { cookie: 100n, insn: 6, program, unwound: unwoundFrames(steps) },
 };
 
 const left: LedgerEntry = {

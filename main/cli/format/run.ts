@@ -19,6 +19,8 @@ export interface RunReport {
   readonly thrown?: {
     readonly cookie: bigint;
     readonly insn: number;
+    /** The program that threw: after a tail call not the one that was started. */
+    readonly program: Program;
     readonly unwound: readonly UnwoundFrame[];
     /** Absent where the default callback took the cookie. */
     readonly callback?: { readonly name: string; readonly how: CallbackForm };
@@ -172,9 +174,8 @@ export function formatRun(report: RunReport, style: Style): string[] {
 }
 
 function throwLines(report: RunReport, thrown: NonNullable<RunReport['thrown']>, style: Style): string[] {
-  const { program } = report;
   const out = ['', `${style.warn('Threw')} ${style.bold(`cookie ${cookieText(thrown.cookie)}`)}`];
-  out.push(...sourceFrame(program, thrown.insn, style).filter((line, index) => index > 0 || line !== ''));
+  out.push(...sourceFrame(thrown.program, thrown.insn, style).filter((line, index) => index > 0 || line !== ''));
   out.push('', style.bold('Unwound'));
   const rows: string[][] = [];
   for (const { name, insn, released, empty } of thrown.unwound) {

@@ -28,7 +28,8 @@ export const COLOURED: Style = {
   name: sgr(36, 39),
 };
 
-const SGR = /\x1b\[[0-9;]*m/g;
+// Built from a string: a linter takes an escape character in a literal for a mistake.
+const SGR = new RegExp('\u001b\\[[0-9;]*m', 'g');
 
 /** The number of columns that a text takes. */
 export function width(text: string): number {

@@ -1,0 +1,31 @@
+/** A host for tests: the examples' files, plain text, and what was written. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { bundledKernelBtf } from '../../kernel-btf.ts';
+import { PLAIN } from '../format/style.ts';
+import type { Host } from '../host.ts';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+
+export interface TestHost extends Host {
+  /** All that was written. */
+  text(): string;
+}
+
+/** @param files contents of files that do not exist, by path */
+export function testHost(files: Readonly<Record<string, Uint8Array | string>> = {}): TestHost {
+  let written = '';
+  return {
+    readFile: (path) => {
+      const given = files[path];
+      if (given === undefined) return readFileSync(`${root}${path}`);
+      return typeof given === 'string' ? new TextEncoder().encode(given) : given;
+    },
+    kernelBtf: bundledKernelBtf,
+    write: (text) => {
+      written += text;
+    },
+    style: PLAIN,
+    text: () => written,
+  };
+}
