@@ -17,7 +17,7 @@ import {
   BPF_X,
   BPF_XOR,
 } from '../isa/opcodes.ts';
-import { boundsViolation, forgetBounds32, syncBounds, zeroExtendBounds } from './bounds.ts';
+import { boundsViolation, forgetBounds32, setUnknownValue, syncBounds, zeroExtendBounds } from './bounds.ts';
 import type { Env } from './context.ts';
 import { markChainPrecision } from './precision.ts';
 import {
@@ -108,22 +108,7 @@ export function checkAlu(env: Env): void {
 /** Bounds that contradict each other (a dead branch that was not seen to be dead) are forgotten, as the kernel does. */
 export function checkBoundsInvariants(_env: Env, w: Int32Array, base: number, _where: string): void {
   if (w[base + TYPE] !== SCALAR_VALUE && w[base + TYPE] === 0) return;
-  if (boundsViolation(w, base) !== '') setUnboundedValue(w, base);
-}
-
-function setUnboundedValue(w: Int32Array, base: number): void {
-  w.fill(0, base + VALUE, base + MASK);
-  w[base + MASK] = -1;
-  w[base + MASK + 1] = -1;
-  w[base + SMIN] = 0;
-  w[base + SMIN + 1] = -0x8000_0000;
-  w[base + SMAX] = -1;
-  w[base + SMAX + 1] = 0x7fff_ffff;
-  w[base + UMIN] = 0;
-  w[base + UMIN + 1] = 0;
-  w[base + UMAX] = -1;
-  w[base + UMAX + 1] = -1;
-  forgetBounds32(w, base);
+  if (boundsViolation(w, base) !== '') setUnknownValue(w, base);
 }
 
 function checkNegateOrSwap(env: Env, code: number, operation: number): void {

@@ -260,6 +260,15 @@ export function forgetBounds32(w: Int32Array, b: number): void {
   w[b + U32_MAX] = -1;
 }
 
+/** Tnum and bounds: anything. */
+export function setUnknownValue(w: Int32Array, b: number): void {
+  w[b + VALUE] = 0;
+  w[b + VALUE + 1] = 0;
+  w[b + MASK] = -1;
+  w[b + MASK + 1] = -1;
+  setBoundsUnbounded(w, b);
+}
+
 /** All bounds as wide as they go, then as tight as the tnum makes them (after a cast of the tnum). */
 export function boundsFromTnumOnly(w: Int32Array, b: number): void {
   setBoundsUnbounded(w, b);

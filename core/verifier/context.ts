@@ -9,7 +9,10 @@ import type { DisassemblyNames } from '../isa/disassemble.ts';
 import type { Btf } from '../object/btf/btf.ts';
 import type { LineInfo, MapDefinition, Program } from '../object/program.ts';
 import type { Log } from './log.ts';
-import type { Frame, State } from './state.ts';
+import type { Pending } from './push-state.ts';
+import type { Exploration } from './prune.ts';
+import type { StackLiveness } from './stack-liveness.ts';
+import type { Frame, JumpHistoryEntry, State } from './state.ts';
 import { ROW } from './state.ts';
 
 /** Thrown to end the verification: the program is rejected. The reason is in the log. */
@@ -64,7 +67,9 @@ export class InstructionFacts {
   /** Strongly connected component of the control flow graph, 0 when not in a loop. */
   readonly scc: Int32Array;
   readonly isIterNext: Uint8Array;
-  readonly nullCheckedSpill: Uint8Array;
+  /** A spill or fill around a bpf_fastcall call; at the call, how many pairs there are. */
+  readonly fastcallPattern: Uint8Array;
+  readonly fastcallSpills: Uint8Array;
 
   constructor(length: number) {
     this.prunePoint = new Uint8Array(length);
@@ -77,7 +82,8 @@ export class InstructionFacts {
     this.liveBefore = new Uint16Array(length);
     this.scc = new Int32Array(length);
     this.isIterNext = new Uint8Array(length);
-    this.nullCheckedSpill = new Uint8Array(length);
+    this.fastcallPattern = new Uint8Array(length);
+    this.fastcallSpills = new Uint8Array(length);
   }
 }
 
@@ -110,6 +116,14 @@ export class Env {
   arena = -1;
   /** The instruction calls that may change packet data were seen. */
   seenDirectWrite = false;
+  /** Paths still to explore, the next one last. */
+  readonly pending: Pending[] = [];
+  /** The history entry of the instruction being verified, once it has one. */
+  historyEntry: JumpHistoryEntry | undefined;
+  /** Which stack slots may still be read; set before exploration. */
+  liveness!: StackLiveness;
+  /** Explored states and their counts; set before exploration. */
+  exploration!: Exploration;
   /** Names for printing instructions. */
   disassembly: DisassemblyNames = {};
   /** The source line that was printed last. */

@@ -256,7 +256,10 @@ export class State {
 
 // --- reading and writing single fields -------------------------------------------------------------------------------
 
-/** The type byte of one byte of a stack slot; byte 0 is the one at the lowest address. */
+/**
+ * The type of one byte of a stack slot. Bytes are counted down from the frame pointer, as slots are: byte 0 is the one at the
+ * highest address, byte 7 the one at the lowest, where a narrow spill lies.
+ */
 export function slotType(w: Int32Array, base: number, byte: number): number {
   return (w[base + SLOT + (byte >> 2)]! >> ((byte & 3) << 3)) & 0xff;
 }
@@ -274,7 +277,7 @@ export function fillSlot(w: Int32Array, base: number, type: number): void {
   w[base + SLOT + 1] = four;
 }
 
-/** True when the whole slot is a spilled register (its top byte says so). */
+/** True when the slot holds a spilled register, whole or narrow (the byte at its lowest address says so). */
 export function isSpilledRegister(w: Int32Array, base: number): boolean {
   return (w[base + SLOT + 1]! >>> 24) === STACK_SPILL;
 }
@@ -283,7 +286,7 @@ export function isSpilledScalar(w: Int32Array, base: number): boolean {
   return (w[base + SLOT + 1]! >>> 24) === STACK_SPILL && w[base + TYPE] === SCALAR_VALUE;
 }
 
-/** The type of a slot's top byte, which decides what dynptr, iterator and flag slots are. */
+/** The type of a slot's byte 7, which decides what dynptr, iterator and flag slots are. */
 export function slotKind(w: Int32Array, base: number): number {
   return w[base + SLOT + 1]! >>> 24;
 }

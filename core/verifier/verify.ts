@@ -1,0 +1,196 @@
+/**
+ * Verification of one program, from first checks to verdict. The order is that of Linux: what comes first decides which
+ * error a program with several gets.
+ */
+import { isKfuncCall, subprogramStarts } from '../isa/control-flow.ts';
+import { profileOf, type Profile } from '../exceptions/profile.ts';
+import type { Program } from '../object/program.ts';
+import { admitProgram, checkAttachTarget } from './admission.ts';
+import { prepareEntryArguments } from './calls/subprograms.ts';
+import { Env, Rejection, type SubprogramFacts } from './context.ts';
+import { checkCfg, checkSubprograms, computeLoops, computePostorder } from './control-flow.ts';
+import { explore, type Limits } from './explore.ts';
+import { markFastcallPatterns, removeFastcallStack } from './fastcall.ts';
+import { computeLiveRegisters } from './live-registers.ts';
+import { Log } from './log.ts';
+import { disassemblyNames } from './print-state.ts';
+import { Exploration } from './prune.ts';
+import { checkMaxStackDepth } from './stack-depth.ts';
+import { StackLiveness } from './stack-liveness.ts';
+import { State } from './state.ts';
+import { MAIN_CALLSITE, newFrame } from './subprogram-calls.ts';
+import type { Verification, VerifyOptions } from './verification.ts';
+
+const MAX_INSNS = 1_000_000;
+const SET_CALLBACK = 'bpf_set_exception_callback';
+
+/** The subprogram that a tag declares to be the exception callback: the only one that nothing in the code refers to. */
+function taggedCallback(program: Program, starts: readonly number[]): number {
+  const tagged = program.subprograms.find((subprogram) => !starts.includes(subprogram.start));
+  return tagged?.start ?? -1;
+}
+
+function callsSetCallback(program: Program): boolean {
+  const { instructions, kernelBtf } = program;
+  for (let i = 0; i < instructions.length; i++) {
+    if (isKfuncCall(instructions, i) && kernelBtf.name(instructions.imm[i]!) === SET_CALLBACK) return true;
+    if (instructions.isLdImm64(i)) i++;
+  }
+  return false;
+}
+
+function subprogramFacts(program: Program, starts: readonly number[]): SubprogramFacts[] {
+  return starts.map((start, index) => {
+    const known = program.subprograms.find((subprogram) => subprogram.start === start);
+    return {
+      name: known?.name ?? '',
+      start,
+      end: starts[index + 1] ?? program.instructions.length,
+      linkage: known?.linkage ?? 'static',
+      funcTypeId: known?.funcTypeId ?? 0,
+      stackDepth: 0,
+      stackExtra: 0,
+      hasTailCall: false,
+      tailCallReachable: false,
+      hasLdAbs: false,
+      isCallback: false,
+      isAsyncCallback: false,
+      isExceptionCallback: false,
+      called: false,
+      changesPacketData: false,
+      mightSleep: false,
+      mightThrow: false,
+      keepFastcallStack: false,
+      fastcallStackOff: 0,
+    };
+  });
+}
+
+function createEnv(program: Program, options: VerifyOptions): Env {
+  const log = new Log(options.logLevel ?? 1);
+  const starts = subprogramStarts(program.instructions);
+  const tagged = taggedCallback(program, starts);
+  if (tagged >= 0) {
+    starts.push(tagged);
+    starts.sort((a, b) => a - b);
+  }
+  const profile: Profile =
+    options.profile ?? profileOf({ callsSetCallback: callsSetCallback(program), hasTag: tagged >= 0 });
+  const env = new Env(program, profile, log, subprogramFacts(program, starts), new State());
+  env.disassembly = disassemblyNames(env);
+  if (tagged >= 0) {
+    env.exceptionCallback = starts.indexOf(tagged);
+    env.exceptionCallbackHow = 'tag';
+    const facts = env.subprograms[env.exceptionCallback]!;
+    facts.isCallback = true;
+    facts.isAsyncCallback = true;
+    facts.isExceptionCallback = true;
+  }
+  return env;
+}
+
+/** Verifies one function on its own: the main program, a global function, or the exception callback. */
+function verifyFunction(env: Env, subprogram: number, limits: Limits): void {
+  const facts = env.subprograms[subprogram]!;
+  const start = env.log.position;
+  env.exploration.clear();
+  env.previousLine = undefined;
+  const state = new State();
+  state.branches = 1;
+  state.inSleepable = env.program.sleepable;
+  state.frames = [newFrame(env, MAIN_CALLSITE, 0, subprogram)];
+  state.firstInsn = facts.start;
+  state.lastInsn = -1;
+  env.state = state;
+  env.insn = facts.start;
+  env.liveness.chainChanged();
+  if ((subprogram !== 0 || env.program.type === 'ext') && env.log.level >= 1)
+    env.verbose(`Validating ${facts.name}() func#${subprogram}...\n`);
+  if (facts.isExceptionCallback && subprogram !== 0) state.frame.inExceptionCallback = true;
+  prepareEntryArguments(env, subprogram);
+  explore(env, limits);
+  if (env.log.level < 2) env.log.reset(start === 0 ? 0 : 0);
+}
+
+function verifyAll(env: Env, limits: Limits): void {
+  if (env.log.level >= 2)
+    env.subprograms.forEach((facts, index) => env.verbose(`func#${index} @${facts.start}\n`));
+  checkSubprograms(env);
+  admitProgram(env);
+  checkCfg(env);
+  const postorder = computePostorder(env);
+  env.liveness = new StackLiveness(env, postorder);
+  env.exploration = new Exploration(env.insns.length);
+  checkAttachTarget(env);
+  computeLoops(env);
+  computeLiveRegisters(env, postorder);
+  markFastcallPatterns(env);
+  verifyFunction(env, 0, limits);
+  verifyGlobals(env, limits);
+  removeFastcallStack(env);
+  checkMaxStackDepth(env);
+}
+
+/** Global functions that something calls, until no new ones turn up. */
+function verifyGlobals(env: Env, limits: Limits): void {
+  if (env.exceptionCallback > 0) env.subprograms[env.exceptionCallback]!.called = true;
+  const verified = new Set<number>();
+  for (let more = true; more; ) {
+    more = false;
+    for (let i = 1; i < env.subprograms.length; i++) {
+      const facts = env.subprograms[i]!;
+      const alone = facts.linkage === 'global' || i === env.exceptionCallback;
+      if (!alone || !facts.called || verified.has(i)) continue;
+      verifyFunction(env, i, limits);
+      if (env.log.level >= 1) env.verbose(`Func#${i} ('${facts.name}') is safe for any args that match its prototype\n`);
+      verified.add(i);
+      more = true;
+    }
+  }
+}
+
+function summary(env: Env): string {
+  const { exploration } = env;
+  const depths = env.subprograms.map((facts) => facts.stackDepth).join('+');
+  return (
+    `stack depth ${depths}\n` +
+    `processed ${env.insnsProcessed} insns (limit ${MAX_INSNS}) max_states_per_insn ${exploration?.maxStatesPerInsn ?? 0} ` +
+    `total_states ${exploration?.totalStates ?? 0} peak_states ${exploration?.peakStates ?? 0} mark_read 0\n`
+  );
+}
+
+/** Verifies a program as Linux 6.18 would, by the rules of a profile. */
+export function verify(program: Program, options: VerifyOptions = {}): Verification {
+  const began = performance.now();
+  const env = createEnv(program, options);
+  const limits: Limits = { maxInsns: options.maxInsns ?? MAX_INSNS, isCancelled: options.isCancelled };
+  let message = '';
+  let verdict: Verification['verdict'] = 'accepted';
+  try {
+    verifyAll(env, limits);
+  } catch (error) {
+    if (!(error instanceof Rejection)) throw error;
+    verdict = 'rejected';
+    message = env.log.lastLine;
+  }
+  env.verbose(summary(env));
+  return {
+    program,
+    profile: env.profile,
+    verdict,
+    message,
+    log: env.log.text,
+    insns: env.insnsProcessed,
+    states: env.exploration?.totalStates ?? 0,
+    peakStates: env.exploration?.peakStates ?? 0,
+    stackDepth: env.subprograms.map((facts) => facts.stackDepth),
+    durationUs: Math.round((performance.now() - began) * 1000),
+    descriptors: env.descriptors.list(),
+    ...(env.exceptionCallback >= 0 && env.exceptionCallbackHow !== undefined
+      ? { exceptionCallback: { subprogram: env.exceptionCallback, how: env.exceptionCallbackHow } }
+      : {}),
+    seen: env.facts.seen,
+    probeMem: env.facts.probeMem,
+  };
+}
+
