@@ -76,12 +76,20 @@ export function fieldsAreCompatible({ local, localId, target, targetId }: TypePa
   return undefined;
 }
 
+/** What comparing costs is bounded by this many steps in all, since shared types can be reached by very many paths. */
+const MAX_STEPS = 1_000_000;
+
 /** Whether two types have the same shape, names aside. The names of the two themselves were compared by whoever asks. */
-export function typesAreCompatible(pair: TypePair, level = MAX_DEPTH): Answer {
+export function typesAreCompatible(pair: TypePair): Answer {
+  return haveSameShape(pair, MAX_DEPTH, { left: MAX_STEPS });
+}
+
+function haveSameShape(pair: TypePair, level: number, steps: { left: number }): Answer {
   const { local, target } = pair;
   let { localId, targetId } = pair;
   if (!sameKind(local, localId, target, targetId)) return false;
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
+    if (--steps.left < 0) return undefined;
     const a = local.resolve(localId);
     const b = target.resolve(targetId);
     if (!sameKind(local, a, target, b)) return false;
@@ -103,7 +111,7 @@ export function typesAreCompatible(pair: TypePair, level = MAX_DEPTH): Answer {
         if (count !== target.count(b)) return false;
         for (let i = 0; i < count; i++) {
           if (level <= 0) return undefined;
-          const answer = typesAreCompatible(
+          const answer = haveSameShape(
             {
               local,
               localId: local.resolve(local.paramTypeId(a, i)),
@@ -111,6 +119,7 @@ export function typesAreCompatible(pair: TypePair, level = MAX_DEPTH): Answer {
               targetId: target.resolve(target.paramTypeId(b, i)),
             },
             level - 1,
+            steps,
           );
           if (answer !== true) return answer;
         }
@@ -131,13 +140,10 @@ function enumsMatch({ local, localId, target, targetId }: TypePair): boolean {
   return local.enumerators(localId).every(({ name }) => theirs.has(essentialName(name)));
 }
 
-/** What a walk over struct members costs is bounded by this many comparisons in all, since shared members can be reached by very many paths. */
-const MAX_COMPARISONS = 1_000_000;
-
 class Matcher {
   readonly #local: Btf;
   readonly #target: Btf;
-  #left = MAX_COMPARISONS;
+  #left = MAX_STEPS;
 
   constructor(local: Btf, target: Btf) {
     this.#local = local;

@@ -14,6 +14,9 @@ import { BPF_CORE_TYPE_MATCHES, coreKinds } from './kinds.ts';
 /** Longest access string, and deepest path through a kernel type; libbpf's limit. */
 const MAX_LENGTH = 64;
 
+/** Members that a search looks at at most: anonymous structs can be nested such that there are very many paths. */
+const MAX_STEPS = 1_000_000;
+
 /** A step of an access: a named member (or enumerator), or an array index without a name. */
 export interface Accessor {
   /** The struct that has the member, or the type of the array's elements. */
@@ -92,6 +95,7 @@ class TargetSearch {
   readonly #accessors: Accessor[] = [];
   readonly #path: number[] = [];
   #bitOffset = 0;
+  #left = MAX_STEPS;
 
   constructor(local: CoreSpec, target: Btf) {
     this.#local = local;
@@ -111,7 +115,7 @@ class TargetSearch {
     const id = target.resolve(typeId);
     if (!target.isComposite(id)) return undefined;
     for (let i = 0; i < target.count(id); i++) {
-      if (this.#path.length >= MAX_LENGTH) fail('a type of the kernel nests too deep');
+      if (this.#path.length >= MAX_LENGTH || --this.#left < 0) fail('a type of the kernel nests too deep');
       const offset = target.memberBitOffset(id, i);
       const name = target.memberName(id, i);
       const memberType = target.memberTypeId(id, i);
