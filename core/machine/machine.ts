@@ -9,36 +9,27 @@
  */
 import { BailoutError, assertNever } from '../errors.ts';
 import type { Profile } from '../exceptions/profile.ts';
-import type { UnwindPlan, UnwindStep, UnwindStrategy } from '../exceptions/unwinder.ts';
-import { isDefect, unwindStrategy } from '../exceptions/unwinder.ts';
+import type { UnwindPlan, UnwindStep } from '../exceptions/unwinder.ts';
 import type { AsyncCallback, Call, CallbackSuspension, Suspension, TailCallSuspension } from '../kernel/behaviour.ts';
 import { KernelFault } from '../kernel/behaviour.ts';
 import type { Kernel, KernelCheckpoint } from '../kernel/kernel.ts';
 import type { Fault } from '../kernel/memory.ts';
 import { describeFault } from '../kernel/memory.ts';
-import { ArenaMap } from '../kernel/maps/arena.ts';
-import { releaseResource } from '../kernel/release.ts';
-import { helperById } from '../kernel/tables/helpers.ts';
 import type { Program } from '../object/program.ts';
-import type { Verification } from '../verifier/verification.ts';
 import type { Engine } from './engine/engine.ts';
 import { newEngine } from './engine/engine.ts';
 import {
-  ARENA_USER_HIGH,
   FAULT_ADDRESS,
   FAULT_SIZE,
   FAULT_WRITE,
   FIRST_FRAME,
   FLAG_BOUNDARY,
-  FLAG_EXCEPTION_CALLBACK,
-  FRAME_CALL,
   FRAME_FLAGS,
   FRAME_FLOOR,
   FRAME_KIND,
   FRAME_PROGRAM,
   FRAME_STRIDE,
   INSN_SIZE,
-  KIND_CALL,
   KIND_CALLBACK,
   KIND_MAIN,
   OUT_EXIT,
@@ -64,14 +55,16 @@ import {
   VALUE,
 } from './engine/layout.ts';
 import type { Frame } from './frames.ts';
-import { currentFrame, depthOf, floorOf, hasRoom, readFrames, unwindPort } from './frames.ts';
-import type { Addresses, CallSite } from './image.ts';
-import { Image, setBreak } from './image.ts';
+import { currentFrame, depthOf, floorOf, hasRoom, readFrames } from './frames.ts';
+import type { CallSite, Image } from './image.ts';
 import type { LinearMemory } from './memory.ts';
+import type { RunFacts } from './programs.ts';
+import { Programs } from './programs.ts';
 import type { End, MachineFault, MachinePosition, Stop } from './stop.ts';
+import type { UnwindingState } from './unwinding.ts';
+import { Unwinding } from './unwinding.ts';
 
-/** What the verifier found out that a run depends on. */
-export type RunFacts = Pick<Verification, 'profile' | 'descriptors' | 'exceptionCallback' | 'probeMem'>;
+export type { RunFacts } from './programs.ts';
 
 export interface MachineOptions {
   readonly kernel: Kernel;
@@ -114,21 +107,11 @@ interface Waiting {
 export interface MachineCheckpoint {
   readonly kernel: KernelCheckpoint;
   readonly waiting: readonly Waiting[];
-  readonly plan: UnwindPlan | undefined;
-  readonly phase: number;
-  readonly throws: readonly UnwindPlan[];
+  readonly unwinding: UnwindingState;
   readonly end: End | undefined;
   readonly ticked: number;
   readonly images: number;
 }
-
-interface Loaded {
-  readonly image: Image;
-  readonly facts: RunFacts | undefined;
-  readonly strategy: UnwindStrategy;
-}
-
-const BPF_MAP_TYPE_ARENA = 33;
 
 /** Instructions between two visits of the host. The compiler's better code for a hot loop is used from the next visit on. */
 const SLICE = 1_000_000;
@@ -161,36 +144,39 @@ export class Machine {
   readonly kernel: Kernel;
   readonly memory: LinearMemory;
   observer: MachineObserver = {};
-  readonly #options: MachineOptions;
   readonly #engine: Engine;
+  readonly #programs: Programs;
+  readonly #unwinding: Unwinding;
   readonly #call: CurrentCall;
-  readonly #addresses: Addresses;
-  readonly #sites: CallSite[] = [];
-  /** How many call sites there were before each image: a program that a restore forgets takes its sites along. */
-  readonly #firstSite: number[] = [];
-  #loaded: Loaded[] = [];
-  readonly #breakpoints = new Map<Program, Uint8Array>();
-  #isRunning = false;
   #waiting: readonly Waiting[] = [];
-  #plan: UnwindPlan | undefined;
-  #phase = 0;
-  #throws: readonly UnwindPlan[] = [];
   #end: End | undefined;
   /** The step up to which the kernel's clock has been moved on. */
   #ticked = 0;
+  /** The step before which the last run stopped at a breakpoint, or -1. */
   #stoppedAt = -1;
 
   constructor(options: MachineOptions) {
-    this.#options = options;
-    this.kernel = options.kernel;
-    this.memory = options.memory;
-    this.#call = new CurrentCall(this.kernel);
-    this.#addresses = kernelAddresses(this.kernel);
-    this.#engine = newEngine(this.memory.wasm, {
+    const { kernel, memory } = options;
+    this.kernel = kernel;
+    this.memory = memory;
+    this.#call = new CurrentCall(kernel);
+    this.#engine = newEngine(memory.wasm, {
       call: (pc, site) => this.#callOut(pc, site),
       access: (pc) => this.#access(pc),
       exit: (pc) => this.#exit(pc),
       drain: () => undefined,
+    });
+    this.#programs = new Programs(kernel, memory, options.profile, (program) => options.factsOf?.(program));
+    this.#unwinding = new Unwinding({
+      kernel,
+      memory,
+      programs: this.#programs,
+      engine: this.#engine,
+      fail: (code, message) => this.#fail(code, message),
+      forget: (frame) => this.#forget(frame),
+      exitFrame: (pc) => this.#exit(pc),
+      setArguments: (args) => this.#setArguments(args),
+      enteredCallback: (insn) => this.observer.entered?.('exception-callback', insn, this.step),
     });
   }
 
@@ -200,7 +186,7 @@ export class Machine {
   start(program: Program, context: bigint): void {
     this.memory.view.setBigUint64(STEP, 0n, true);
     this.#ticked = 0;
-    this.#throws = [];
+    this.#unwinding.clear();
     this.#begin(program, 0, [context]);
   }
 
@@ -218,13 +204,11 @@ export class Machine {
     const breakHere = options.breakHere ?? this.#stoppedAt !== start;
     view.setBigUint64(SKIP_BREAK, breakHere ? 0xffffffffffffffffn : BigInt(start), true);
     this.#stoppedAt = -1;
-    this.#setBreaks(true);
-    this.#isRunning = true;
+    this.#programs.applyBreakpoints(true);
     try {
       return this.#runUntil(limit, options.phases === true);
     } finally {
-      this.#isRunning = false;
-      this.#setBreaks(false);
+      this.#programs.applyBreakpoints(false);
     }
   }
 
@@ -235,7 +219,7 @@ export class Machine {
       const stop = this.run({ fuel: position.step - before, breakHere: false });
       if (stop.kind !== 'fuel') return stop;
     }
-    while (this.phase < position.phase && this.#end === undefined && this.unwinding !== undefined) this.#advance();
+    while (this.phase < position.phase && this.#end === undefined && this.#unwinding.isPending) this.#advance();
     return this.#end ?? { kind: 'fuel' };
   }
 
@@ -245,11 +229,11 @@ export class Machine {
 
   /** Phases of the present unwinding that are done; 0 outside of one. */
   get phase(): number {
-    return this.#phase;
+    return this.#unwinding.phase;
   }
 
   get position(): MachinePosition {
-    return { step: this.step, phase: this.#phase };
+    return { step: this.step, phase: this.#unwinding.phase };
   }
 
   get end(): End | undefined {
@@ -258,12 +242,12 @@ export class Machine {
 
   /** The unwinding that is under way: steps before {@link phase} are done. */
   get unwinding(): UnwindPlan | undefined {
-    return this.#plan;
+    return this.#unwinding.plan;
   }
 
   /** Every throw of this run, in order. */
   get throws(): readonly UnwindPlan[] {
-    return this.#throws;
+    return this.#unwinding.throws;
   }
 
   // ---- looking --------------------------------------------------------------------------------------------------------
@@ -275,7 +259,7 @@ export class Machine {
 
   /** From the innermost frame to the outermost. */
   frames(): readonly Frame[] {
-    return readFrames(this.memory, this.#images());
+    return readFrames(this.memory, this.#programs.images());
   }
 
   /** The instruction that runs next, and its program. */
@@ -286,8 +270,7 @@ export class Machine {
 
   /** Stops before each instruction whose byte is not 0; undefined takes all breakpoints of the program away. */
   setBreakpoints(program: Program, insns: Uint8Array | undefined): void {
-    if (insns === undefined) this.#breakpoints.delete(program);
-    else this.#breakpoints.set(program, insns);
+    this.#programs.setBreakpoints(program, insns);
   }
 
   // ---- checkpoints ----------------------------------------------------------------------------------------------------
@@ -296,74 +279,33 @@ export class Machine {
     return {
       kernel: this.kernel.checkpoint(),
       waiting: this.#waiting,
-      plan: this.#plan,
-      phase: this.#phase,
-      throws: this.#throws,
+      unwinding: this.#unwinding.state,
       end: this.#end,
       ticked: this.#ticked,
-      images: this.#loaded.length,
+      images: this.#programs.count,
     };
   }
 
   restore(checkpoint: MachineCheckpoint): void {
     this.kernel.restore(checkpoint.kernel);
     this.#waiting = checkpoint.waiting;
-    this.#plan = checkpoint.plan;
-    this.#phase = checkpoint.phase;
-    this.#throws = checkpoint.throws;
+    this.#unwinding.state = checkpoint.unwinding;
     this.#end = checkpoint.end;
     this.#ticked = checkpoint.ticked;
     this.#stoppedAt = -1;
-    // Programs that were loaded later are no longer in memory; a rerun loads them again, at the same addresses.
-    const firstSite = this.#firstSite[checkpoint.images];
-    if (firstSite !== undefined) this.#sites.length = firstSite;
-    this.#firstSite.length = Math.min(this.#firstSite.length, checkpoint.images);
-    this.#loaded = this.#loaded.slice(0, checkpoint.images);
+    // Programs that were loaded later are no longer in memory.
+    this.#programs.keepFirst(checkpoint.images);
   }
 
   // ---- loading --------------------------------------------------------------------------------------------------------
 
   /** Puts a program into memory, once. */
   load(program: Program): Image {
-    return this.#load(program).image;
-  }
-
-  #load(program: Program): Loaded {
-    const known = this.#loaded.find((loaded) => loaded.image.program === program);
-    if (known !== undefined) return known;
-    const facts = this.#options.factsOf?.(program);
-    const firstSite = this.#sites.length;
-    const image = new Image(this.memory, program, this.#loaded.length, this.#addresses, this.#sites);
-    const strategy = unwindStrategy({
-      profile: facts?.profile ?? this.#options.profile,
-      descriptors: facts?.descriptors ?? [],
-      callback: facts?.exceptionCallback?.subprogram,
-    });
-    this.#useArena(program);
-    const loaded: Loaded = { image, facts, strategy };
-    this.#firstSite.push(firstSite);
-    this.#loaded = [...this.#loaded, loaded];
-    if (this.#isRunning) this.#setBreaks(true);
-    return loaded;
-  }
-
-  /** A program has one arena at most; what user space sees above its offsets is the engine's to know. */
-  #useArena(program: Program): void {
-    for (const definition of program.maps) {
-      const map =
-        definition.origin === 'arena' || definition.type === BPF_MAP_TYPE_ARENA
-          ? this.kernel.maps.of(definition)
-          : undefined;
-      if (map instanceof ArenaMap) this.memory.writeU32(ARENA_USER_HIGH, map.userHigh);
-    }
-  }
-
-  #images(): readonly Image[] {
-    return this.#loaded.map((loaded) => loaded.image);
+    return this.#programs.load(program).image;
   }
 
   #begin(program: Program, insn: number, args: readonly bigint[]): void {
-    const { image } = this.#load(program);
+    const { image } = this.#programs.load(program);
     const { view, bytes } = this.memory;
     const low = view.getUint32(STACK_LOW, true) - FRAME_STRIDE;
     if (low < STACK_TOP - FRAME_STRIDE) {
@@ -378,20 +320,9 @@ export class Machine {
     view.setUint32(FIRST_FRAME + FRAME_FLAGS, FLAG_BOUNDARY, true);
     view.setUint32(PC, image.address(insn), true);
     this.#waiting = [];
-    this.#plan = undefined;
-    this.#phase = 0;
+    this.#unwinding.finish();
     this.#end = undefined;
     this.#stoppedAt = -1;
-  }
-
-  #setBreaks(on: boolean): void {
-    if (this.#breakpoints.size === 0) return;
-    for (const { image } of this.#loaded) {
-      const insns = this.#breakpoints.get(image.program);
-      if (insns === undefined) continue;
-      const end = Math.min(insns.length, image.length);
-      for (let i = 0; i < end; i++) if (insns[i] !== 0) setBreak(this.memory.view, image.address(i), on);
-    }
   }
 
   // ---- the loop -------------------------------------------------------------------------------------------------------
@@ -401,13 +332,12 @@ export class Machine {
       if (this.#end !== undefined) return this.#end;
       const step = this.step;
       if (step >= limit) return { kind: 'fuel' };
-      if (this.#plan !== undefined && this.#phase < this.#plan.steps.length) {
+      if (this.#unwinding.isPending) {
         this.#advance();
         if (phases) return this.#end ?? { kind: 'phase' };
         continue;
       }
-      this.#plan = undefined;
-      this.#phase = 0;
+      this.#unwinding.finish();
       this.memory.view.setBigUint64(STEP_LIMIT, BigInt(Math.min(limit, step + SLICE)), true);
       const stop = this.#stopped(this.#engine.run());
       if (stop !== undefined) return stop;
@@ -470,9 +400,9 @@ export class Machine {
   // ---- what the engine asks -------------------------------------------------------------------------------------------
 
   #callOut(pc: number, index: number): number {
-    const site = this.#sites[index];
+    const site = this.#programs.site(index);
     const framePointer = currentFrame(this.memory);
-    const loaded = this.#loaded[this.memory.readU32(framePointer + FRAME_PROGRAM)];
+    const loaded = this.#programs.at(this.memory.readU32(framePointer + FRAME_PROGRAM));
     if (site === undefined || loaded === undefined) return this.#failAt(pc, 'MACHINE_INTERNAL', 'A call has no site.');
     this.#tick();
     if (site.kind === 'packet') return this.#loadPacket(pc, site);
@@ -530,7 +460,7 @@ export class Machine {
 
   #enterCallback(callback: CallbackSuspension, pc: number): number {
     const frame = currentFrame(this.memory);
-    const image = this.#loaded[this.memory.readU32(frame + FRAME_PROGRAM)]?.image;
+    const image = this.#programs.at(this.memory.readU32(frame + FRAME_PROGRAM))?.image;
     const inner = frame - FRAME_STRIDE;
     if (image === undefined || this.#engine.enter(inner, KIND_CALLBACK, pc, image.index, 0) === 0) {
       return this.#failAt(pc, 'MACHINE_CALL_DEPTH', 'The call stack is deeper than 8 frames.');
@@ -555,7 +485,7 @@ export class Machine {
   #tailCall(call: TailCallSuspension, pc: number): number {
     const frame = currentFrame(this.memory);
     if (!hasRoom(frame)) return this.#failAt(pc, 'MACHINE_CALL_DEPTH', 'The stack has no room for the tail call.');
-    const { image } = this.#load(call.program);
+    const { image } = this.#programs.load(call.program);
     const { view } = this.memory;
     this.#engine.refresh(frame);
     view.setUint32(frame + FRAME_PROGRAM, image.index, true);
@@ -602,7 +532,7 @@ export class Machine {
         return this.#kernelError(pc, error);
       }
     }
-    const loaded = this.#loaded[this.memory.readU32(currentFrame(this.memory) + FRAME_PROGRAM)];
+    const loaded = this.#programs.at(this.memory.readU32(currentFrame(this.memory) + FRAME_PROGRAM));
     const insn = loaded?.image.insnAt(pc) ?? 0;
     if ((!write && loaded?.facts?.probeMem[insn] === 1) || this.#isArena(offset)) {
       // What the kernel guards with an exception table: where there is nothing, a load reads zero and a store is lost.
@@ -633,111 +563,20 @@ export class Machine {
   // ---- exceptions -----------------------------------------------------------------------------------------------------
 
   #throw(cookie: bigint, pc: number): number {
-    // From here on the throw is the instruction at which the innermost frame stands.
-    this.memory.view.setUint32(PC, pc, true);
-    const port = unwindPort(this.memory, this.#images(), () => this.kernel.ledger.held());
-    const boundary = port.stack.at(-1);
-    const strategy = boundary === undefined ? undefined : this.#loaded[boundary.image.index]?.strategy;
-    if (strategy === undefined) return this.#failAt(pc, 'MACHINE_INTERNAL', 'A throw has no program around it.');
-    const plan = strategy.plan(port, cookie);
-    if (isDefect(plan)) return this.#failAt(pc, plan.code, `Unwinding cannot begin: ${plan.message}.`);
-    this.#plan = plan;
-    this.#phase = 0;
-    this.#throws = [...this.#throws, plan];
+    const plan = this.#unwinding.begin(cookie, pc);
+    if ('code' in plan) return this.#failAt(pc, plan.code, plan.message);
     this.observer.thrown?.(plan, this.step);
     return OUT_STOP;
   }
 
   /** Carries out the next phase of the unwinding. */
   #advance(): void {
-    const step = this.#plan?.steps[this.#phase];
-    if (step === undefined) return;
     this.#tick();
-    this.#phase++;
-    switch (step.kind) {
-      case 'throw':
-      case 'enter-frame':
-      case 'skip':
-        break;
-      case 'release':
-        this.#release(step);
-        break;
-      case 'leave-frame':
-        // The outermost frame stays: the callback runs on it.
-        if (step.frame.frame > 0) this.#leave();
-        break;
-      case 'callback':
-        this.#runExceptionCallback(step.subprogram, step.cookie);
-        break;
-      case 'default-callback':
-        this.memory.view.setBigUint64(REGS, BigInt.asUintN(64, step.value), true);
-        this.#finishBoundary(step.value);
-        break;
-      default:
-        assertNever(step);
-    }
-    this.observer.phase?.(step, this.position);
+    const step = this.#unwinding.advance();
+    if (step !== undefined) this.observer.phase?.(step, this.position);
   }
 
-  #release(step: Extract<UnwindStep, { kind: 'release' }>): void {
-    const entry = this.kernel.ledger.entry(step.resource.id);
-    try {
-      if (entry === undefined) throw new KernelFault('UNWIND_NOT_HELD', `${step.resource.typeName} is not held`);
-      releaseResource(this.kernel, entry);
-    } catch (error) {
-      if (!(error instanceof KernelFault || error instanceof BailoutError)) throw error;
-      this.#fail(error.code, `Unwinding cannot go on: ${error.message}`);
-    }
-  }
-
-  /** Ends the innermost frame: the caller's registers are back, and it stands at its call. */
-  #leave(): void {
-    const frame = currentFrame(this.memory);
+  #forget(frame: number): void {
     if (this.#waiting.at(-1)?.frame === frame) this.#waiting = this.#waiting.slice(0, -1);
-    this.memory.view.setUint32(PC, this.#engine.leave(frame), true);
   }
-
-  #runExceptionCallback(subprogram: number, cookie: bigint): void {
-    const frame = currentFrame(this.memory);
-    const image = this.#loaded[this.memory.readU32(frame + FRAME_PROGRAM)]?.image;
-    const start = image?.subprogram(subprogram)?.start;
-    if (image === undefined || start === undefined) {
-      this.#fail('MACHINE_INTERNAL', 'The exception callback is no function of the program.');
-      return;
-    }
-    const { view } = this.memory;
-    this.#engine.refresh(frame);
-    view.setUint32(frame + FRAME_FLAGS, FLAG_BOUNDARY | FLAG_EXCEPTION_CALLBACK, true);
-    this.#setArguments([cookie]);
-    view.setUint32(PC, image.address(start), true);
-    this.observer.entered?.('exception-callback', start, this.step);
-  }
-
-  /** A program that threw returns: to whoever called it by a tail call, or out of the machine. */
-  #finishBoundary(value: bigint): void {
-    const frame = currentFrame(this.memory);
-    const { view } = this.memory;
-    const kind = view.getUint32(frame + FRAME_KIND, true);
-    if (kind === KIND_CALL) {
-      const call = view.getUint32(frame + FRAME_CALL, true);
-      this.#engine.leave(frame);
-      view.setUint32(PC, call + INSN_SIZE, true);
-    } else if (kind === KIND_MAIN) this.#end = { kind: 'exit', value: BigInt.asUintN(64, value) };
-    else {
-      const out = this.#exit(view.getUint32(PC, true));
-      if (out !== OUT_JUMPED && this.#end === undefined && this.#plan === undefined) {
-        this.#fail('MACHINE_INTERNAL', 'A callback that was replaced by a tail call threw.');
-      }
-    }
-  }
-}
-
-function kernelAddresses(kernel: Kernel): Addresses {
-  return {
-    map: (definition) => kernel.maps.of(definition).address,
-    mapValue: (definition, offset) => kernel.maps.of(definition).valueAddress(offset),
-    variable: (btfId) => kernel.variable(btfId),
-    helper: (id) => ({ name: helperById(id)?.name ?? `helper#${id}`, behaviour: kernel.helper(id) }),
-    kfunc: (name) => kernel.kfunc(name),
-  };
 }

@@ -1,0 +1,134 @@
+/** The programs that a machine has loaded, the call sites of all of them, and the breakpoints in their code. */
+import type { Profile } from '../exceptions/profile.ts';
+import type { UnwindStrategy } from '../exceptions/unwinder.ts';
+import { unwindStrategy } from '../exceptions/unwinder.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { ArenaMap } from '../kernel/maps/arena.ts';
+import { helperById } from '../kernel/tables/helpers.ts';
+import type { Program } from '../object/program.ts';
+import type { Verification } from '../verifier/verification.ts';
+import { ARENA_USER_HIGH } from './engine/layout.ts';
+import type { Addresses, CallSite } from './image.ts';
+import { Image, setBreak } from './image.ts';
+import type { LinearMemory } from './memory.ts';
+
+/** What the verifier found out that a run depends on. */
+export type RunFacts = Pick<Verification, 'profile' | 'descriptors' | 'exceptionCallback' | 'probeMem'>;
+
+export interface LoadedProgram {
+  readonly image: Image;
+  readonly facts: RunFacts | undefined;
+  readonly strategy: UnwindStrategy;
+  /** Call sites that there were before it: when it is forgotten, its own go too. */
+  readonly firstSite: number;
+}
+
+const BPF_MAP_TYPE_ARENA = 33;
+
+export class Programs {
+  readonly #kernel: Kernel;
+  readonly #memory: LinearMemory;
+  readonly #profile: Profile;
+  readonly #factsOf: ((program: Program) => RunFacts | undefined) | undefined;
+  readonly #addresses: Addresses;
+  readonly #sites: CallSite[] = [];
+  readonly #loaded: LoadedProgram[] = [];
+  readonly #byProgram = new Map<Program, LoadedProgram>();
+  readonly #breakpoints = new Map<Program, Uint8Array>();
+  #breaksAreSet = false;
+
+  constructor(
+    kernel: Kernel,
+    memory: LinearMemory,
+    profile: Profile,
+    factsOf: ((program: Program) => RunFacts | undefined) | undefined,
+  ) {
+    this.#kernel = kernel;
+    this.#memory = memory;
+    this.#profile = profile;
+    this.#factsOf = factsOf;
+    this.#addresses = kernelAddresses(kernel);
+  }
+
+  get count(): number {
+    return this.#loaded.length;
+  }
+
+  images(): readonly Image[] {
+    return this.#loaded.map((loaded) => loaded.image);
+  }
+
+  at(index: number): LoadedProgram | undefined {
+    return this.#loaded[index];
+  }
+
+  site(index: number): CallSite | undefined {
+    return this.#sites[index];
+  }
+
+  /** Puts a program into memory, once. */
+  load(program: Program): LoadedProgram {
+    const known = this.#byProgram.get(program);
+    if (known !== undefined) return known;
+    const facts = this.#factsOf?.(program);
+    const firstSite = this.#sites.length;
+    const image = new Image(this.#memory, program, this.#loaded.length, this.#addresses, this.#sites);
+    const strategy = unwindStrategy({
+      profile: facts?.profile ?? this.#profile,
+      descriptors: facts?.descriptors ?? [],
+      callback: facts?.exceptionCallback?.subprogram,
+    });
+    const loaded: LoadedProgram = { image, facts, strategy, firstSite };
+    this.#useArena(program);
+    this.#loaded.push(loaded);
+    this.#byProgram.set(program, loaded);
+    if (this.#breaksAreSet) this.#setBreaks(image, true);
+    return loaded;
+  }
+
+  /** Forgets all but the first ones. A rerun loads the others again, at the same addresses. */
+  keepFirst(count: number): void {
+    for (const { image, firstSite } of this.#loaded.splice(count).reverse()) {
+      this.#byProgram.delete(image.program);
+      this.#sites.length = firstSite;
+    }
+  }
+
+  setBreakpoints(program: Program, insns: Uint8Array | undefined): void {
+    if (insns === undefined) this.#breakpoints.delete(program);
+    else this.#breakpoints.set(program, insns);
+  }
+
+  /** Writes all breakpoints into the code, or takes them out: they are there only while the engine runs, never in a checkpoint. */
+  applyBreakpoints(on: boolean): void {
+    this.#breaksAreSet = on;
+    if (this.#breakpoints.size === 0) return;
+    for (const { image } of this.#loaded) this.#setBreaks(image, on);
+  }
+
+  #setBreaks(image: Image, on: boolean): void {
+    const insns = this.#breakpoints.get(image.program);
+    if (insns === undefined) return;
+    const end = Math.min(insns.length, image.length);
+    for (let i = 0; i < end; i++) if (insns[i] !== 0) setBreak(this.#memory.view, image.address(i), on);
+  }
+
+  /** A program has one arena at most; what user space sees above its offsets is the engine's to know. */
+  #useArena(program: Program): void {
+    for (const definition of program.maps) {
+      if (definition.type !== BPF_MAP_TYPE_ARENA) continue;
+      const map = this.#kernel.maps.of(definition);
+      if (map instanceof ArenaMap) this.#memory.writeU32(ARENA_USER_HIGH, map.userHigh);
+    }
+  }
+}
+
+function kernelAddresses(kernel: Kernel): Addresses {
+  return {
+    map: (definition) => kernel.maps.of(definition).address,
+    mapValue: (definition, offset) => kernel.maps.of(definition).valueAddress(offset),
+    variable: (btfId) => kernel.variable(btfId),
+    helper: (id) => ({ name: helperById(id)?.name ?? `helper#${id}`, behaviour: kernel.helper(id) }),
+    kfunc: (name) => kernel.kfunc(name),
+  };
+}
