@@ -6,11 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { figures } from './compare.ts';
+import { readAllObjects } from './objects.ts';
 import type { Result } from './pool.ts';
 import { verifyAll } from './pool.ts';
 import type { ReferenceRow } from './reference.ts';
 import { corpusFolder, readReference, sample } from './reference.ts';
-import { conformancePage, threeFigures, workingSummary } from './report.ts';
+import { conformancePage, objectsLine, threeFigures, workingSummary } from './report.ts';
 import type { WorkerSettings } from './worker.ts';
 import { serve } from './worker.ts';
 
@@ -72,6 +73,9 @@ async function main(): Promise<number> {
     console.error(`The reference has no program ${values.only}.`);
     return 2;
   }
+  const everything = values.only === undefined && values.short === undefined;
+  const objects = everything ? readAllObjects(corpus) : undefined;
+  for (const crash of objects?.crashed ?? []) console.log(crash);
   const started = performance.now();
   const workers = Math.min(Number(values.workers), rows.length);
   const interactive = process.stderr.isTTY;
@@ -87,12 +91,18 @@ async function main(): Promise<number> {
     },
   });
   if (interactive) process.stderr.write('\r');
-  const run = { results, workers, wallSeconds: (performance.now() - started) / 1000 };
+  const run = {
+    results,
+    workers,
+    ...(objects === undefined ? {} : { objects }),
+    wallSeconds: (performance.now() - started) / 1000,
+  };
 
   if (values.only !== undefined) printDisagreements(results);
   if (values.diff && rows.length < 200) printDifferences(results);
   console.log(threeFigures(results).join('\n'));
   console.log(`${run.wallSeconds.toFixed(1)} s`);
+  if (objects !== undefined) console.log(objectsLine(objects));
   if (values.summary !== undefined) writeFileSync(values.summary, workingSummary(run));
   if (values.json !== undefined) {
     const data = results.map(({ comparison, divergence }) => ({ ...comparison, divergence }));
@@ -101,12 +111,12 @@ async function main(): Promise<number> {
       `${JSON.stringify({ figures: figures(results.map((r) => r.comparison)), results: data })}\n`,
     );
   }
-  if (values.only === undefined && values.short === undefined) {
+  if (everything) {
     const page = resolve(fileURLToPath(new URL('../../docs/conformance.md', import.meta.url)));
     mkdirSync(dirname(page), { recursive: true });
     writeFileSync(page, conformancePage(run));
   }
-  return 0;
+  return objects !== undefined && objects.crashed.length > 0 ? 1 : 0;
 }
 
 if (isMainThread) process.exitCode = await main();

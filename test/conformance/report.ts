@@ -1,6 +1,7 @@
 /** docs/conformance.md: the figures, what disagrees and why, and the time. */
 import type { Category, Cluster, Comparison } from './compare.ts';
 import { clusters, figures } from './compare.ts';
+import type { ObjectsSummary } from './objects.ts';
 import type { Result } from './pool.ts';
 import { divergenceTemplate } from './logs.ts';
 
@@ -8,6 +9,8 @@ export interface Run {
   readonly results: readonly Result[];
   readonly wallSeconds: number;
   readonly workers: number;
+  /** Of a run over the whole corpus. */
+  readonly objects?: ObjectsSummary;
 }
 
 const percent = (part: number, whole: number): string => (whole === 0 ? '–' : `${((100 * part) / whole).toFixed(1)} %`);
@@ -68,8 +71,16 @@ const names = (cluster: Cluster, most: number): string =>
     .map(({ reference }) => `\`${reference.object.replace('.bpf.o', '')}:${reference.program}\``)
     .join(', ');
 
+/** What became of the objects as such. */
+export function objectsLine({ objects, loaded, refused, crashed, programs, seconds }: ObjectsSummary): string {
+  return (
+    `${objects} objects read in ${seconds.toFixed(1)} s: ${loaded} with ${programs} programs loaded, ` +
+    `${refused.length} refused with a reason, ${crashed.length} crashes`
+  );
+}
+
 /** The page that is kept in the repository. */
-export function conformancePage({ results, wallSeconds, workers }: Run): string {
+export function conformancePage({ results, wallSeconds, workers, objects }: Run): string {
   const comparisons = results.map(({ comparison }) => comparison);
   const f = figures(comparisons);
   const s = speed(comparisons);
@@ -92,6 +103,7 @@ export function conformancePage({ results, wallSeconds, workers }: Run): string 
     '',
     `The number of instructions processed is the kernel's for ${f.sameInsns} programs of ${f.of}, the number of states for ${f.sameStates}.`,
     '',
+    ...(objects === undefined ? [] : [`${objectsLine(objects)}.`, '']),
     '## Time',
     '',
     '| | |',
