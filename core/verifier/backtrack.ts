@@ -270,7 +270,7 @@ function stepBackCall(env: Env, wanted: Wanted, insn: number, next: number): Ste
     return 'ok';
   }
   const shape = callShape(env, insn);
-  if (shape?.isSyncCallback === true && insn !== next - 1) {
+  if (shape?.syncCallback === true && insn !== next - 1) {
     // The callback's entry. Its arguments come from the helper, not from the caller's registers.
     leaveCallee(env, wanted, false);
     return 'ok';
