@@ -1,6 +1,4 @@
 /** `bailout run`: verifies a program, runs it once, and shows what came of it. */
-import { BailoutError } from '../../../core/errors.ts';
-import { ethernetFrame, packetOfCapture } from '../../../core/kernel/pcap.ts';
 import type { Scenario } from '../../../core/kernel/scenario.ts';
 import { parseScenario, withCapturedPacket } from '../../../core/kernel/scenario-file.ts';
 import type { Program } from '../../../core/object/program.ts';
@@ -11,6 +9,7 @@ import { setGlobals } from '../globals.ts';
 import type { ExitStatus, Host } from '../host.ts';
 import { loadFile } from '../load.ts';
 import type { RunRequest } from '../options.ts';
+import { packetBytes } from '../packet.ts';
 import { baseName, chooseProgram } from '../program.ts';
 import { simulate } from '../simulate.ts';
 import { explained } from './verify.ts';
@@ -78,23 +77,4 @@ function withPacket(scenario: Scenario, request: RunRequest, host: Host): Scenar
   const context = scenario.context ?? {};
   const { pcap: _, ...packet } = context.packet ?? {};
   return { ...scenario, context: { ...context, packet: { ...packet, data } } };
-}
-
-const CAPTURE = /^(.+\.(?:pcap|pcapng|cap))(?::(\d+))?$/i;
-
-/** Hex digits as they are; of a capture, the packet of the number, or the first. */
-export function packetBytes(packet: string, host: Host): string {
-  const [, file, number = '1'] = CAPTURE.exec(packet) ?? [];
-  if (file !== undefined) {
-    const captured = packetOfCapture(host.readFile(file), Number(number), baseName(file));
-    return Array.from(ethernetFrame(captured, baseName(file)), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  }
-  const digits = packet.replace(/[\s:]/g, '').replace(/^0x/i, '');
-  if (digits === '' || digits.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(digits)) {
-    throw new BailoutError(
-      'USAGE',
-      `--packet takes hex digits, two for each byte, or FILE.pcap[:N], not \`${packet}\`.`,
-    );
-  }
-  return digits;
 }
