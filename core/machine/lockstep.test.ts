@@ -4,7 +4,8 @@ import { FIRST_FRAME, FRAME_STRIDE } from './engine/layout.ts';
 import type { Instructions } from '../isa/instructions.ts';
 import { disassembleInsn } from '../isa/disassemble.ts';
 import { Reference } from './testing/reference.ts';
-import { programOf, randomInstructions, rig } from './testing/programs.ts';
+import { programOf, rig } from './testing/programs.ts';
+import { randomInstructions } from './testing/random-programs.ts';
 
 const STEPS = 300;
 

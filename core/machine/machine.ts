@@ -119,22 +119,34 @@ const SLICE = 1_000_000;
 /** The one call object, filled anew for each call. */
 class CurrentCall implements Call {
   readonly kernel: Kernel;
-  args: BigUint64Array = new BigUint64Array(5);
+  /** R1 to R5 themselves; empty before the first call and when memory has grown. */
+  args: BigUint64Array = new BigUint64Array(0);
   image!: Image;
   name = '';
-  insn = 0;
-  frame = 0;
+  pc = 0;
+  framePointer = 0;
 
-  constructor(kernel: Kernel) {
+  readonly #memory: LinearMemory;
+
+  constructor(kernel: Kernel, memory: LinearMemory) {
     this.kernel = kernel;
+    this.#memory = memory;
   }
 
   get program(): Program {
     return this.image.program;
   }
 
+  get insn(): number {
+    return (this.pc - this.image.base) / INSN_SIZE;
+  }
+
+  get frame(): number {
+    return depthOf(this.#memory, this.framePointer);
+  }
+
   functionAt(pointer: bigint): number | undefined {
-    const offset = this.kernel.memory.offset(pointer);
+    const offset = this.#memory.offset(pointer);
     const insn = offset === undefined ? undefined : this.image.insnAt(offset);
     return insn !== undefined && insn < this.image.length ? insn : undefined;
   }
@@ -159,7 +171,7 @@ export class Machine {
     const { kernel, memory } = options;
     this.kernel = kernel;
     this.memory = memory;
-    this.#call = new CurrentCall(kernel);
+    this.#call = new CurrentCall(kernel, memory);
     this.#engine = newEngine(memory.wasm, {
       call: (pc, site) => this.#callOut(pc, site),
       access: (pc) => this.#access(pc),
@@ -224,7 +236,9 @@ export class Machine {
   }
 
   get step(): number {
-    return Number(this.memory.readU64(STEP));
+    const { view } = this.memory;
+    // Two halves, since a BigInt for each call of a helper costs as much as the call.
+    return view.getUint32(STEP + 4, true) * 0x100000000 + view.getUint32(STEP, true);
   }
 
   /** Phases of the present unwinding that are done; 0 outside of one. */
@@ -411,14 +425,12 @@ export class Machine {
       return this.#failAt(pc, 'MACHINE_NO_BEHAVIOUR', `The simulated kernel has no ${site.kind} ${what}.`);
     }
     const call = this.#call;
-    // Growing memory takes the views of the old one away.
-    if (call.args.length === 0 || call.args.buffer !== this.memory.bytes.buffer) {
-      call.args = new BigUint64Array(this.memory.bytes.buffer, REGS + 8, 5);
-    }
+    // Growing memory takes the view of the old one away.
+    if (call.args.length === 0) call.args = new BigUint64Array(this.memory.bytes.buffer, REGS + 8, 5);
     call.image = loaded.image;
     call.name = site.name;
-    call.insn = (pc - loaded.image.base) / INSN_SIZE;
-    call.frame = depthOf(this.memory, framePointer);
+    call.pc = pc;
+    call.framePointer = framePointer;
     const { observer } = this;
     if (observer.calling !== undefined) observer.calling(call, this.step);
     const result = this.kernel.invoke(site.behaviour, call);

@@ -1,0 +1,32 @@
+/**
+ * `npm run bench [machine|…]`: measures, prints, and writes docs/performance.md. Exits with 1 when a figure misses what
+ * the project promises.
+ */
+import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { benchCheckpoints, benchMachine } from './machine.ts';
+import type { Row } from './report.ts';
+import { table, writeSection } from './report.ts';
+
+const page = fileURLToPath(new URL('../../docs/performance.md', import.meta.url));
+const where = `${cpus()[0]?.model.trim() ?? 'unknown processor'}, Node ${process.version}`;
+const wanted = process.argv.slice(2);
+/** Million instructions per second that the interpreter must reach on arithmetic. */
+const ARITHMETIC_FLOOR = 150;
+
+function section(name: string, title: string, measure: () => Row[]): Row[] {
+  if (wanted.length > 0 && !wanted.includes(name)) return [];
+  const rows = measure();
+  console.log(`${title}\n${rows.map((row) => `  ${row.name}: ${row.text}`).join('\n')}`);
+  writeSection(page, title, `${where}.\n\n${table(rows)}`);
+  return rows;
+}
+
+const interpreter = section('machine', 'Interpreter', benchMachine);
+section('checkpoints', 'Checkpoints', benchCheckpoints);
+
+const arithmetic = interpreter.find((row) => row.name === 'arithmetic');
+if (arithmetic !== undefined && arithmetic.value < ARITHMETIC_FLOOR) {
+  console.error(`The interpreter must reach ${ARITHMETIC_FLOOR} M instructions per second on arithmetic.`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,48 @@
+/** What benchmarks measure, and the page that they write. */
+import { readFileSync, writeFileSync } from 'node:fs';
+
+export interface Row {
+  readonly name: string;
+  readonly what: string;
+  readonly value: number;
+  /** The value with its unit. */
+  readonly text: string;
+}
+
+/** Milliseconds of the fastest of several rounds: what the code can do when nothing else wants the processor. */
+export function best(rounds: number, run: () => unknown): number {
+  let least = Infinity;
+  for (let i = 0; i < rounds; i++) {
+    const start = performance.now();
+    run();
+    least = Math.min(least, performance.now() - start);
+  }
+  return least;
+}
+
+export function table(rows: readonly Row[]): string {
+  const lines = rows.map(({ name, text, what }) => `| ${name} | ${text} | ${what} |`);
+  return ['| | measured | what |', '| --- | --- | --- |', ...lines].join('\n');
+}
+
+/** Puts a section between its two marks in a page, or at its end when it has none yet. */
+export function writeSection(path: string, title: string, body: string): void {
+  const [open, close] = [`<!-- bench:${title} -->`, `<!-- /bench:${title} -->`];
+  const section = `${open}\n\n## ${title}\n\n${body}\n\n${close}`;
+  const page = read(path);
+  const from = page.indexOf(open);
+  const to = page.indexOf(close);
+  const text =
+    from >= 0 && to > from
+      ? page.slice(0, from) + section + page.slice(to + close.length)
+      : `${page.trimEnd()}\n\n${section}\n`;
+  writeFileSync(path, text);
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '# Performance\n\nWritten by `npm run bench`, which measures again and replaces the figures. A section each; the processor is named beside it.\n';
+  }
+}
