@@ -57,8 +57,6 @@ export interface KernelCheckpoint {
   readonly answered: readonly (readonly [string, number])[];
 }
 
-/** Tail calls that one run may make (kernel: MAX_TAIL_CALL_CNT). */
-export const MAX_TAIL_CALLS = 33;
 
 const DEFAULT_TIME = 1_000_000_000_000n;
 /** Of the scenario's epoch when it says nothing: 2024-01-01. */

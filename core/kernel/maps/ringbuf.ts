@@ -61,6 +61,11 @@ export class RingBufferMap extends BpfMap {
     return at + HEADER_SIZE;
   }
 
+  /** Whether an offset lies in this ring's data. */
+  contains(record: number): boolean {
+    return record > this.#data && record < this.#data + 2 * this.size;
+  }
+
   /** The size of a reserved record. */
   recordSize(record: number): number {
     return this.kernel.memory.readU32(record - HEADER_SIZE) & MAX_RECORD;

@@ -4,13 +4,14 @@
  */
 import { BailoutError } from '../../errors.ts';
 import { BTF_KIND_DATASEC, BTF_KIND_VAR } from '../../object/btf/kinds.ts';
+import type { Call } from '../behaviour.ts';
 import type { Kernel } from '../kernel.ts';
 import { readField, writeField } from '../layout.ts';
 import type { ScenarioValue } from '../scenario.ts';
 import type { StateMapCheckpoint } from '../state.ts';
 import { StateMap } from '../state.ts';
-import { makeDevice, makeSocket } from './network.ts';
-import { makeCgroup, makeFile, makeTask } from './tasks.ts';
+import { makeDevice, makeSocket, socketView } from './network.ts';
+import { cgroupAncestor, cgroupOfTask, makeCgroup, makeFile, makeTask } from './tasks.ts';
 import { writeFields, writeValue } from './values.ts';
 
 export interface KernelObject {
@@ -189,6 +190,22 @@ export class World {
     // Programs can see the count of a task.
     if (object.struct === 'task_struct') this.set(object.offset, 'task_struct', 'rcu_users.refs.counter', references);
     if (object.struct === 'bpf_cpumask') this.set(object.offset, 'bpf_cpumask', 'usage.refs.counter', references);
+  }
+
+  /** A socket that leaves a map or lookup: the face of it that programs see, counted and entered in the ledger. */
+  handOutSocket(call: Call, socket: number): bigint {
+    const object = this.at(socket);
+    if (object === undefined) return 0n;
+    this.addReference(object);
+    const pointer = this.kernel.memory.pointer(socketView(this, object.offset));
+    this.kernel.acquire(call, 'reference', 'struct bpf_sock', pointer, 'bpf_sk_release');
+    return pointer;
+  }
+
+  /** Whether a task is in a cgroup or below it. */
+  isUnder(task: number, cgroup: number): boolean {
+    const own = cgroupOfTask(this, task);
+    return cgroupAncestor(this, own, Number(this.get(cgroup, 'cgroup', 'level'))) === cgroup;
   }
 
   // ---- variables ------------------------------------------------------------------------------------------------------
