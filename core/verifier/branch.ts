@@ -24,8 +24,7 @@ import { findPreviousEntry } from './prune.ts';
 import { widenImpreciseScalars } from './states-equal.ts';
 import { pushState } from './push-state.ts';
 import { SRC_OP, checkRegArg, forEachRegister, isRcuRegister, markPtrNotNull } from './registers.ts';
-import { mayPointToSpinLock } from './calls/locks.ts';
-import { widenImpreciseScalars } from './states-equal.ts';
+import { registerHasSpinLock } from './calls/records.ts';
 import { addBounds32, addBounds64 } from './scalar-arithmetic.ts';
 import {
   AUX0,
@@ -326,7 +325,7 @@ function markPtrOrNull(env: Env, state: State, register: number, isNull: boolean
     }
     markPtrNotNull(env, w, base);
     // Locks are told apart by the id of what they are in.
-    if (!mayPointToSpinLock(env, w, base)) w[base + ID] = 0;
+    if (!registerHasSpinLock(env, w, base)) w[base + ID] = 0;
   });
 }
 

@@ -117,7 +117,7 @@ const ALIGNMENT_NAMES = new Map([
 ]);
 
 /** Alignment matters on the stack (slots are tracked by it), for atomics, and when the loader asked for it. */
-function checkAlignment(env: Env, register: number, off: number, size: number, strictOnce: boolean): void {
+export function checkPtrAlignment(env: Env, register: number, off: number, size: number, strictOnce: boolean): void {
   const w = env.frame.w;
   const base = register * ROW;
   const type = w[base + TYPE]!;
@@ -358,7 +358,7 @@ export function checkMemAccess(
   const size = sizeInBytes(bpfSize);
   const w = env.frame.w;
   const base = register * ROW;
-  checkAlignment(env, register, off, size, strictOnce);
+  checkPtrAlignment(env, register, off, size, strictOnce);
   off += w[base + OFF]!;
   const type = w[base + TYPE]!;
   const reads = access === 'read' && value >= 0;

@@ -272,19 +272,28 @@ export function printInsnState(env: Env): void {
   printState(env, env.state, env.state.frames.length - 1, false);
 }
 
-/** Names for the disassembler; map addresses are replaced by the map's name. */
+/** Where maps, their values and kernel symbols stand in the log: the kernel prints addresses, ours only look like them. */
+function pretendedAddress(env: Env, insn: number): string | undefined {
+  const { insns } = env;
+  const imm = insns.imm[insn]!;
+  switch (insns.src[insn]) {
+    case BPF_PSEUDO_MAP_FD:
+      return `0xffff8881${(imm * 0x400).toString(16).padStart(8, '0')}`;
+    case BPF_PSEUDO_MAP_VALUE:
+      return `0xffffc900${(imm * 0x10_0000 + (insns.imm[insn + 1]! & 0xf_ffff)).toString(16).padStart(8, '0')}`;
+    case BPF_PSEUDO_BTF_ID:
+      return `0xffffffff8${(imm * 0x10).toString(16).padStart(7, '0')}`;
+    default:
+      return undefined;
+  }
+}
+
+/** Names for the disassembler, and addresses in place of the numbers that a loader puts in. */
 export function disassemblyNames(env: Env): DisassemblyNames {
   return {
     helper: (id) => helperName(id),
     kfunc: (id) => env.btfs[0].name(id),
-    imm64: (insns, i) => {
-      const src = insns.src[i]!;
-      if (src === BPF_PSEUDO_MAP_FD) return `map[${env.maps[insns.imm[i]!]?.kernelName ?? '?'}]`;
-      if (src === BPF_PSEUDO_MAP_VALUE)
-        return `map[${env.maps[insns.imm[i]!]?.kernelName ?? '?'}]+${insns.imm[i + 1]! >>> 0}`;
-      if (src === BPF_PSEUDO_BTF_ID) return `&${env.btfs[0].name(insns.imm[i]!)}`;
-      return undefined;
-    },
+    imm64: (_insns, i) => pretendedAddress(env, i),
   };
 }
 

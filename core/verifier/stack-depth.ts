@@ -1,23 +1,24 @@
-/** How deep the stack can get over all calls, and what may not stand below a callback. */
-import { isHelperCall, isKfuncCall, isSubprogramCall, isSubprogramPointer, callTarget } from '../isa/control-flow.ts';
+/**
+ * After all paths are verified: how deep the stack gets over chains of calls, and rules that hold for whole chains (no throw
+ * from a callback, no direct call of the exception callback, no tail call below a deep stack).
+ */
+import { callTarget, isKfuncCall, isSubprogramCall, isSubprogramPointer } from '../isa/control-flow.ts';
 import { callShape } from './calls/shapes.ts';
-import type { Env } from './context.ts';
+import type { Env, SubprogramFacts } from './context.ts';
 import { subprogramStartingAt } from './control-flow.ts';
 import { MAX_BPF_STACK, MAX_CALL_FRAMES } from './types.ts';
 
-/** From this depth on a subprogram of a tracing program gets a stack of its own. */
-const PRIVATE_STACK_MINIMUM = 64;
-const TAIL_CALL_LIMIT = 256;
+/** From this many bytes on, a subprogram of a program that cannot be re-entered gets a stack outside of the kernel's. */
+const PRIVATE_STACK_MIN = 64;
+/** Below this much of callers' stack, a subprogram may still make tail calls. */
+const TAIL_CALL_MAX_DEPTH = 256;
 
-type StackMode = 'unknown' | 'shared' | 'private';
+/** A JIT aligns frames to 16 bytes. */
+const rounded = (depth: number): number => (depth + 15) & ~15;
 
-function rounded(depth: number): number {
-  return (depth + 15) & ~15;
-}
-
-/** Whether the JIT may give subprograms of this program private stacks. */
-function mayHavePrivateStack(env: Env): boolean {
-  if (env.subprograms.some((subprogram) => subprogram.hasTailCall)) return false;
+/** Whether subprograms may have stacks of their own: the kernel makes sure that the program does not interrupt itself. */
+function supportsPrivateStack(env: Env): boolean {
+  if (env.subprograms.some(({ hasTailCall }) => hasTailCall)) return false;
   switch (env.program.type) {
     case 'kprobe':
     case 'tracepoint':
@@ -26,89 +27,103 @@ function mayHavePrivateStack(env: Env): boolean {
       return true;
     case 'tracing':
       return env.program.attachType !== 'trace_iter';
-    case 'lsm':
-      return env.program.attachType !== 'lsm_cgroup';
     default:
       return false;
   }
 }
 
-/** Walks all call chains from one subprogram. Recursion cannot happen: the walk over the control flow graph has excluded it. */
-class DepthWalk {
-  readonly env: Env;
-  readonly modes: StackMode[];
-  readonly privateAllowed: boolean;
-  /** Subprograms from the outermost caller on. */
-  readonly chain: number[] = [];
-
-  constructor(env: Env, modes: StackMode[], privateAllowed: boolean) {
-    this.env = env;
-    this.modes = modes;
-    this.privateAllowed = privateAllowed;
-  }
-
-  /** Depth of a subprogram and everything that it calls; `depth` is what stands above. True when a tail call is reachable. */
-  walk(index: number, depth: number): boolean {
-    const { env, modes, chain } = this;
-    const subprogram = env.subprograms[index]!;
-    if (!this.privateAllowed) modes[index] = 'shared';
-    if (chain.length > 0 && subprogram.hasTailCall && depth >= TAIL_CALL_LIMIT)
-      env.fail(
-        `tail_calls are not allowed when call stack of previous frames is ${depth} bytes. Too large`,
-      );
-    const own = rounded(subprogram.stackDepth);
-    if (this.privateAllowed && modes[index] === 'unknown' && own >= PRIVATE_STACK_MINIMUM) modes[index] = 'private';
-    if (modes[index] === 'private') {
-      if (own > MAX_BPF_STACK) env.fail(`stack size of subprog ${index} is ${own}. Too large`);
-    } else {
-      depth += own;
-      if (depth > MAX_BPF_STACK)
-        env.fail(`combined stack size of ${chain.length + 1} calls is ${depth}. Too large`);
-    }
-    chain.push(index);
-    let tailCall = false;
-    for (let insn = subprogram.start; insn < subprogram.end; insn++) {
-      if (isKfuncCall(env.insns, insn)) this.#checkThrow(insn, index);
-      else if (!isHelperCall(env.insns, insn) && this.#enter(insn, depth)) tailCall = true;
-    }
-    chain.pop();
-    if (tailCall) {
-      if (subprogram.isExceptionCallback) env.fail('cannot tail call within exception cb');
-      subprogram.tailCallReachable = true;
-    }
-    return tailCall || (chain.length > 0 && subprogram.hasTailCall);
-  }
-
-  #checkThrow(insn: number, index: number): void {
-    const { env } = this;
-    if (callShape(env, insn)?.throws !== true) return;
-    if (this.chain.some((caller) => env.subprograms[caller]!.isCallback))
-      env.fail(`bpf_throw kfunc (insn ${insn}) cannot be called from callback subprog ${index}`);
-  }
-
-  #enter(insn: number, depth: number): boolean {
-    const { env } = this;
-    const calls = isSubprogramCall(env.insns, insn);
-    if (!calls && !isSubprogramPointer(env.insns, insn)) return false;
-    const callee = subprogramStartingAt(env, callTarget(env.insns, insn));
-    const facts = env.subprograms[callee]!;
-    if (facts.isAsyncCallback) {
-      // An asynchronous callback starts on a stack of its own unless it is called.
-      if (!calls) return false;
-      if (facts.isExceptionCallback) env.fail(`insn ${insn} cannot call exception cb directly`);
-    }
-    if (this.chain.length >= MAX_CALL_FRAMES)
-      env.fail(`the call stack of ${this.chain.length} frames is too deep !`);
-    return this.walk(callee, depth);
+export function checkMaxStackDepth(env: Env): void {
+  const supported = supportsPrivateStack(env);
+  // Callbacks that run later first: what they share with the main program must stay on the kernel's stack.
+  const privateStack = new Map<SubprogramFacts, boolean>();
+  for (let i = env.subprograms.length - 1; i >= 0; i--) {
+    const { isAsyncCallback, isExceptionCallback } = env.subprograms[i]!;
+    if (i === 0 || isAsyncCallback || isExceptionCallback) checkChains(env, i, i === 0 && supported, privateStack);
   }
 }
 
-/** Checks the stack of the main program and of every asynchronous callback. */
-export function checkMaxStackDepth(env: Env): void {
-  const modes = env.subprograms.map((): StackMode => 'unknown');
-  const privateMain = mayHavePrivateStack(env);
-  for (let i = env.subprograms.length - 1; i >= 0; i--) {
-    if (i !== 0 && !env.subprograms[i]!.isAsyncCallback) continue;
-    new DepthWalk(env, modes, i === 0 && privateMain).walk(i, 0);
+/** Walks every chain of calls from one entry, as deep as calls may nest. */
+function checkChains(env: Env, entry: number, supported: boolean, privateStack: Map<SubprogramFacts, boolean>): void {
+  const { insns, subprograms } = env;
+  const returnTo: number[] = [];
+  const callers: number[] = [];
+  let tailCallReachable = false;
+  let depth = 0;
+  let current = entry;
+  let insn = subprograms[entry]!.start;
+
+  const enter = (): void => {
+    const subprogram = subprograms[current]!;
+    if (!supported) privateStack.set(subprogram, false);
+    if (current !== 0 && subprogram.hasTailCall && depth >= TAIL_CALL_MAX_DEPTH) {
+      env.fail(`tail_calls are not allowed when call stack of previous frames is ${depth} bytes. Too large`);
+    }
+    const size = rounded(subprogram.stackDepth);
+    if (supported && !privateStack.has(subprogram) && size >= PRIVATE_STACK_MIN) privateStack.set(subprogram, true);
+    if (privateStack.get(subprogram) === true) {
+      if (size > MAX_BPF_STACK) env.fail(`stack size of subprog ${current} is ${size}. Too large`);
+      return;
+    }
+    depth += size;
+    if (depth > MAX_BPF_STACK) env.fail(`combined stack size of ${callers.length + 1} calls is ${depth}. Too large`);
+  };
+
+  enter();
+  for (;;) {
+    const { end } = subprograms[current]!;
+    let called = -1;
+    for (; insn < end; insn += insns.slots(insn)) {
+      if (isKfuncCall(insns, insn) && insns.off[insn] === 0) {
+        checkThrow(env, insn, current, callers);
+        continue;
+      }
+      const isCall = isSubprogramCall(insns, insn);
+      if (!isCall && !isSubprogramPointer(insns, insn)) continue;
+      const callee = subprogramStartingAt(env, callTarget(insns, insn));
+      if (callee < 0) continue;
+      const { isAsyncCallback, isExceptionCallback } = subprograms[callee]!;
+      if (isAsyncCallback || isExceptionCallback) {
+        // It starts on a stack of its own when it is only named here.
+        if (!isCall) continue;
+        if (isExceptionCallback) env.fail(`insn ${insn} cannot call exception cb directly`);
+      }
+      called = callee;
+      break;
+    }
+    if (called >= 0) {
+      returnTo.push(insn + insns.slots(insn));
+      callers.push(current);
+      current = called;
+      insn = subprograms[called]!.start;
+      if (subprograms[called]!.hasTailCall) tailCallReachable = true;
+      if (callers.length >= MAX_CALL_FRAMES) env.fail(`the call stack of ${callers.length} frames is too deep !`);
+      enter();
+      continue;
+    }
+    if (tailCallReachable) markTailCallReachable(env, callers);
+    if (callers.length === 0) return;
+    const done = subprograms[current]!;
+    if (privateStack.get(done) !== true) depth -= rounded(done.stackDepth);
+    current = callers.pop()!;
+    insn = returnTo.pop()!;
+  }
+}
+
+function checkThrow(env: Env, insn: number, current: number, callers: readonly number[]): void {
+  if (callShape(env, insn)?.throws !== true) return;
+  const isCallback = (index: number): boolean => {
+    const { isCallback: called, isAsyncCallback, isExceptionCallback } = env.subprograms[index]!;
+    return called || isAsyncCallback || isExceptionCallback;
+  };
+  if (isCallback(current) || callers.some(isCallback)) {
+    env.fail(`bpf_throw kfunc (insn ${insn}) cannot be called from callback subprog ${current}`);
+  }
+}
+
+function markTailCallReachable(env: Env, callers: readonly number[]): void {
+  for (const caller of callers) {
+    const subprogram = env.subprograms[caller]!;
+    if (subprogram.isExceptionCallback) env.fail('cannot tail call within exception cb');
+    subprogram.tailCallReachable = true;
   }
 }

@@ -119,3 +119,6 @@ export function regTypeName(type: number): string {
     (type & PTR_TRUSTED ? 'trusted_' : '');
   return prefix + (BASE_NAMES[base] ?? '?') + suffix;
 }
+
+/** All dynptr kinds as flags. */
+export { DYNPTR_TYPE_FLAG_MASK as DYNPTR_TYPE_FLAGS } from '../kernel/tables/type-flags.ts';

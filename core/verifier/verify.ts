@@ -5,7 +5,7 @@
 import { isKfuncCall, subprogramStarts } from '../isa/control-flow.ts';
 import { profileOf, type Profile } from '../exceptions/profile.ts';
 import type { Program } from '../object/program.ts';
-import { admitProgram, checkAttachTarget } from './admission.ts';
+import { admitInstructions, checkAttachment } from './admission.ts';
 import { prepareEntryArguments } from './calls/subprograms.ts';
 import { Env, Rejection, type SubprogramFacts } from './context.ts';
 import { checkCfg, checkSubprograms, computeLoops, computePostorder } from './control-flow.ts';
@@ -116,12 +116,12 @@ function verifyAll(env: Env, limits: Limits): void {
   if (env.log.level >= 2)
     env.subprograms.forEach((facts, index) => env.verbose(`func#${index} @${facts.start}\n`));
   checkSubprograms(env);
-  admitProgram(env);
+  admitInstructions(env);
   checkCfg(env);
   const postorder = computePostorder(env);
   env.liveness = new StackLiveness(env, postorder);
   env.exploration = new Exploration(env.insns.length);
-  checkAttachTarget(env);
+  checkAttachment(env);
   computeLoops(env);
   computeLiveRegisters(env, postorder);
   markFastcallPatterns(env);
@@ -185,7 +185,7 @@ export function verify(program: Program, options: VerifyOptions = {}): Verificat
     peakStates: env.exploration?.peakStates ?? 0,
     stackDepth: env.subprograms.map((facts) => facts.stackDepth),
     durationUs: Math.round((performance.now() - began) * 1000),
-    descriptors: env.descriptors.list(),
+    descriptors: env.descriptors.finish(),
     ...(env.exceptionCallback >= 0 && env.exceptionCallbackHow !== undefined
       ? { exceptionCallback: { subprogram: env.exceptionCallback, how: env.exceptionCallbackHow } }
       : {}),
