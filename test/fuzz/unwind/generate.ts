@@ -11,6 +11,8 @@ export interface Generated {
   readonly seed: number;
   /** Assembly, as core/isa reads it. */
   readonly source: string;
+  /** Lines of the source, from 0, that let something go: without any one of them the program leaks. */
+  readonly releases: readonly number[];
   readonly functions: readonly GeneratedFunction[];
 }
 
@@ -30,6 +32,8 @@ const MAX_FUNCTIONS = 8;
 /** Writes one function. */
 class FunctionWriter {
   readonly lines: string[] = [];
+  /** Indices of lines without which something would never be let go. */
+  readonly releases: number[] = [];
   readonly #random: Random;
   readonly #name: string;
   readonly #callees: readonly GeneratedFunction[];
@@ -48,7 +52,7 @@ class FunctionWriter {
     for (let offset = RANDOM_SLOT - 8; offset >= -FRAME_BYTES; offset -= 8) this.#slots.push(offset);
   }
 
-  write(kind: GeneratedFunction['kind'], callback: string | undefined): string[] {
+  write(kind: GeneratedFunction['kind'], callback: string | undefined): void {
     this.#emit(`${this.#name}:`);
     // A static function keeps what it was given, as a borrowed copy of what its caller holds.
     if (kind === 'static' && this.#random.chance(0.5)) {
@@ -62,11 +66,16 @@ class FunctionWriter {
     const next = this.#callees[0];
     if (next !== undefined) this.#call(next, undefined);
     this.#emit('r0 = 0', 'exit');
-    return this.lines;
   }
 
   #emit(...lines: string[]): void {
     this.lines.push(...lines);
+  }
+
+  /** Emits lines of which the last one lets something go, on the only way out of a statement. */
+  #letGo(...lines: string[]): void {
+    this.#emit(...lines);
+    this.releases.push(this.lines.length - 1);
   }
 
   #label(): string {
@@ -146,11 +155,11 @@ class FunctionWriter {
         return this.#inPlace(['call 158', 'r1 = r0', 'call bpf_task_acquire'], (place) => this.#releaseTask(place));
       case 2:
         return this.#inPlace(['call bpf_cpumask_create'], (place) =>
-          this.#emit(load('r1', place), 'call bpf_cpumask_release'),
+          this.#letGo(load('r1', place), 'call bpf_cpumask_release'),
         );
       case 3:
         return this.#inPlace(['r1 = 1', 'call bpf_cgroup_from_id'], (place) =>
-          this.#emit(load('r1', place), 'call bpf_cgroup_release'),
+          this.#letGo(load('r1', place), 'call bpf_cgroup_release'),
         );
       case 4:
         return this.#inPlace(newObject('node'), (place) => this.#releaseNode(place));
@@ -162,11 +171,11 @@ class FunctionWriter {
         );
       case 6:
         return this.#inPlace(['r1 = type[small]', 'r2 = 0', 'call bpf_percpu_obj_new_impl'], (place) =>
-          this.#emit(load('r1', place), 'r2 = 0', 'call bpf_percpu_obj_drop_impl'),
+          this.#letGo(load('r1', place), 'r2 = 0', 'call bpf_percpu_obj_drop_impl'),
         );
       case 7:
         return this.#inPlace(['r1 = map[events]', 'r2 = 8', 'r3 = 0', 'call 131'], (place) =>
-          this.#emit(load('r1', place), 'r2 = 0', `call ${this.#random.pick([132, 133])}`),
+          this.#letGo(load('r1', place), 'r2 = 0', `call ${this.#random.pick([132, 133])}`),
         );
       case 8:
         return this.#dynptr();
@@ -204,12 +213,12 @@ class FunctionWriter {
 
   #releaseTask(place: Place): void {
     if (this.#random.chance(0.3)) this.#keepInMap(place, 0, ['call bpf_task_release']);
-    else this.#emit(load('r1', place), 'call bpf_task_release');
+    else this.#letGo(load('r1', place), 'call bpf_task_release');
   }
 
   #releaseCounted(place: Place): void {
     if (this.#random.chance(0.3)) this.#keepInMap(place, 8, ['r2 = 0', 'call bpf_obj_drop_impl']);
-    else this.#emit(load('r1', place), 'r2 = 0', 'call bpf_obj_drop_impl');
+    else this.#letGo(load('r1', place), 'r2 = 0', 'call bpf_obj_drop_impl');
   }
 
   /** A second count of the same object, in a place of its own. */
@@ -225,7 +234,8 @@ class FunctionWriter {
       store(second, 'r0'),
     );
     this.#body('free');
-    this.#emit(load('r1', second), 'r2 = 0', 'call bpf_obj_drop_impl', `${done}:`);
+    this.#letGo(load('r1', second), 'r2 = 0', 'call bpf_obj_drop_impl');
+    this.#emit(`${done}:`);
     this.#free(second);
   }
 
@@ -277,7 +287,7 @@ class FunctionWriter {
     if (at === undefined) return;
     this.#emit('r1 = map[events]', 'r2 = 16', 'r3 = 0', 'r4 = r10', `r4 += ${at}`, 'call 198');
     this.#body('free');
-    this.#emit('r1 = r10', `r1 += ${at}`, 'r2 = 0', `call ${this.#random.pick([199, 200])}`);
+    this.#letGo('r1 = r10', `r1 += ${at}`, 'r2 = 0', `call ${this.#random.pick([199, 200])}`);
     this.#free({ kind: 'slot', offset: at });
     this.#free({ kind: 'slot', offset: at + 8 });
   }
@@ -296,7 +306,7 @@ class FunctionWriter {
       this.#emit(`goto ${again}`, `${done}:`);
       this.#loops--;
     } else this.#body('free');
-    this.#emit(...iterator, 'call bpf_iter_num_destroy');
+    this.#letGo(...iterator, 'call bpf_iter_num_destroy');
     this.#free({ kind: 'slot', offset: at });
   }
 
@@ -322,7 +332,7 @@ class FunctionWriter {
   #between(enter: readonly string[], leave: readonly string[]): void {
     this.#emit(...enter);
     this.#body('free');
-    this.#emit(...leave);
+    this.#letGo(...leave);
   }
 
   #lock(): void {
@@ -341,7 +351,8 @@ class FunctionWriter {
       else this.#emit('call 93');
       this.#emit(load('r1', value), 'r0 = *(u32 *)(r1 +4)', 'r0 += 1', '*(u32 *)(r1 +4) = r0');
       this.#body('locked');
-      this.#emit(load('r1', value), resilient ? 'call bpf_res_spin_unlock' : 'call 94', `${done}:`);
+      this.#letGo(load('r1', value), resilient ? 'call bpf_res_spin_unlock' : 'call 94');
+      this.#emit(`${done}:`);
     }
     if (key !== undefined) this.#free({ kind: 'slot', offset: key });
     if (value !== undefined) this.#free(value);
@@ -399,13 +410,17 @@ export function generate(seed: number): Generated {
     functions.push(random.chance(0.5) ? { label: `s${i}`, kind: 'static' } : { label: `g${i}`, kind: 'global' });
   }
   const callback = random.chance(0.3) ? 'on_throw' : undefined;
-  const lines = functions.flatMap((one, i) => {
+  const lines: string[] = [];
+  const releases: number[] = [];
+  functions.forEach((one, i) => {
     const writer = new FunctionWriter(random, one.label, functions.slice(i + 1), i === 0 ? 14 : 6);
-    return writer.write(one.kind, i === 0 ? callback : undefined);
+    writer.write(one.kind, i === 0 ? callback : undefined);
+    releases.push(...writer.releases.map((line) => lines.length + line));
+    lines.push(...writer.lines);
   });
   if (callback !== undefined) {
     lines.push('on_throw:', 'r0 = r1', 'r0 &= 1', 'exit');
     functions.push({ label: 'on_throw', kind: 'callback' });
   }
-  return { seed, source: lines.join('\n'), functions };
+  return { seed, source: lines.join('\n'), releases, functions };
 }

@@ -1,0 +1,90 @@
+/**
+ * `npm run fuzz:unwind -- --runs N --seed S [--plant] [--workers W]`: generated programs, checked (check.ts). Exit status 1 at the first
+ * violation of any worker; the seed repeats it.
+ */
+import { availableParallelism } from 'node:os';
+import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
+import type { Tally, Violation } from './check.ts';
+import { Checker, emptyTally } from './check.ts';
+import { generate } from './generate.ts';
+import { loadWorld } from './world.ts';
+
+interface Share {
+  readonly first: number;
+  readonly count: number;
+  readonly plant: boolean;
+}
+
+interface Report {
+  readonly tally: Tally;
+  readonly violations: readonly Violation[];
+}
+
+/** After so many the cause is known well enough. */
+const MAX_VIOLATIONS = 5;
+
+function work({ first, count, plant }: Share): Report {
+  const checker = new Checker(loadWorld());
+  const violations: Violation[] = [];
+  for (let seed = first; seed < first + count && violations.length < MAX_VIOLATIONS; seed++) {
+    const violation = plant ? checker.checkPlanted(seed) : checker.check(seed);
+    if (violation !== undefined) violations.push(violation);
+  }
+  return { tally: checker.tally, violations };
+}
+
+function number(name: string, fallback: number): number {
+  const at = process.argv.indexOf(`--${name}`);
+  const value = at < 0 ? fallback : Number(process.argv[at + 1]);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  console.error(`--${name} takes a whole number.`);
+  process.exit(2);
+}
+
+async function main(): Promise<void> {
+  const runs = number('runs', 1000);
+  const seed = number('seed', 1);
+  const workers = Math.max(1, number('workers', Math.min(availableParallelism(), 8)));
+  const plant = process.argv.includes('--plant');
+  const start = performance.now();
+  const share = Math.ceil(runs / workers);
+  const reports = await Promise.all(
+    Array.from({ length: workers }, (_, i) => {
+      const first = seed + i * share;
+      return inThread({ first, count: Math.max(0, Math.min(share, seed + runs - first)), plant });
+    }),
+  );
+  const tally = emptyTally();
+  for (const report of reports) {
+    tally.programs += report.tally.programs;
+    tally.runs += report.tally.runs;
+    tally.throws += report.tally.throws;
+    tally.releases += report.tally.releases;
+    tally.plantedLeaks += report.tally.plantedLeaks;
+  }
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  const done = plant
+    ? `${tally.plantedLeaks} planted leaks in ${runs} programs`
+    : `${tally.programs} programs, ${tally.runs} runs (each repeated), ${tally.throws} throws, ${tally.releases} releases`;
+  console.log(`fuzz:unwind: ${done} in ${seconds} s, seeds ${seed} to ${seed + runs - 1}`);
+  const violations = reports.flatMap((report) => report.violations);
+  for (const { seed: of, what } of violations.slice(0, MAX_VIOLATIONS)) console.error(`seed ${of}: ${what}`);
+  if (violations[0] !== undefined && process.argv.includes('--show'))
+    console.error(generate(violations[0].seed).source);
+  const checked = plant ? tally.plantedLeaks : tally.programs;
+  console.log(`${checked - violations.length} passed, ${violations.length} failed`);
+  process.exitCode = violations.length === 0 ? 0 : 1;
+}
+
+function inThread(share: Share): Promise<Report> {
+  return new Promise((resolve, reject) => {
+    const script = process.argv[1];
+    if (script === undefined) throw new Error('no script to start a thread with');
+    const worker = new Worker(script, { workerData: share });
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+}
+
+if (isMainThread) await main();
+else parentPort?.postMessage(work(workerData as Share));
