@@ -2,15 +2,30 @@
 import { PROGRAM_TYPES, contextAccess } from '../kernel/tables/program-types.ts';
 import { btfContextAccess } from './btf-context.ts';
 import { KERNEL_BTF, type Env } from './context.ts';
-import { printSourceLine } from './print-state.ts';
 import { type Access } from './stack.ts';
-import { AUX0, AUX1, ID, REF_OBJ_ID, ROW, TYPE, setKnownScalar, setUnknownScalar, set64, SMIN, SMAX } from './state.ts';
+import { lsmReturnRange } from './return-code.ts';
+import {
+  AUX0,
+  AUX1,
+  ID,
+  REF_OBJ_ID,
+  ROW,
+  S32_MAX,
+  S32_MIN,
+  SMAX,
+  SMIN,
+  TYPE,
+  set64,
+  setKnownScalar,
+  setUnknownScalar,
+} from './state.ts';
 import { syncBounds } from './bounds.ts';
 import {
   BASE_TYPE_MASK,
   PTR_MAYBE_NULL,
   PTR_TO_BTF_ID,
   PTR_TO_FLOW_KEYS,
+  PTR_TO_MEM,
   PTR_TO_PACKET,
   PTR_TO_PACKET_END,
   PTR_TO_PACKET_META,
@@ -29,8 +44,8 @@ interface ContextValueType {
   readonly btf: number;
   readonly btfId: number;
   readonly refObjId: number;
-  /** Bounds of a traced function's return value, where the hook states them. */
-  readonly range?: { readonly min: number; readonly max: number } | undefined;
+  readonly memSize: number;
+  readonly isReturnValue: boolean;
 }
 
 const VALUE_TYPES = {
@@ -51,34 +66,32 @@ function fromTables(env: Env, off: number, size: number, access: Access): Contex
   if (found === undefined) return undefined;
   let btfId = 0;
   if (found.struct !== '') btfId = env.btfs[KERNEL_BTF].findByName(found.struct, BTF_KIND_STRUCT) ?? 0;
-  return { type: VALUE_TYPES[found.value], btf: KERNEL_BTF, btfId, refObjId: 0 };
+  return { type: VALUE_TYPES[found.value], btf: KERNEL_BTF, btfId, refObjId: 0, memSize: 0, isReturnValue: false };
 }
 
 /** Checks an access at a fixed offset into the context; a load's result goes to `value`. */
 export function checkContextAccess(
   env: Env,
-  insn: number,
+  _insn: number,
   off: number,
   size: number,
   access: Access,
   value: number,
-  _signed: boolean,
+  signed: boolean,
 ): void {
   const found =
     PROGRAM_TYPES[env.program.type].layout === 'btf'
       ? btfContextAccess(env, off, size, access)
       : fromTables(env, off, size, access);
   if (found === undefined) {
-    env.verbose(`invalid bpf_context access off=${off} size=${size}\n`);
-    printSourceLine(env, insn, '; ');
-    env.reject();
+    return env.fail(`invalid bpf_context access off=${off} size=${size}`);
   }
+  // A pointer is not a number whose sign could be extended.
+  if (signed && found.type !== SCALAR_VALUE) env.fail(`invalid bpf_context access off=${off} size=${size}`);
   const base = found.type & BASE_TYPE_MASK;
   if (base === PTR_TO_BTF_ID && found.refObjId !== 0) {
     if (!env.state.refs.some((reference) => reference.id === found.refObjId)) {
-      env.verbose(`invalid bpf_context access off=${off}. Reference may already be released\n`);
-      printSourceLine(env, insn, '; ');
-      env.reject();
+      env.fail(`invalid bpf_context access off=${off}. Reference may already be released`);
     }
   }
   if (access === 'write' || value < 0) return;
@@ -86,11 +99,7 @@ export function checkContextAccess(
   const d = value * ROW;
   if (found.type === SCALAR_VALUE) {
     setUnknownScalar(w, d);
-    if (found.range !== undefined) {
-      set64(w, d + SMIN, BigInt(found.range.min));
-      set64(w, d + SMAX, BigInt(found.range.max));
-      syncBounds(w, d);
-    }
+    if (found.isReturnValue) boundReturnValue(env, w, d);
     return;
   }
   setKnownScalar(w, d, 0, 0);
@@ -100,5 +109,16 @@ export function checkContextAccess(
     w[d + AUX0] = found.btfId;
     w[d + AUX1] = found.btf;
     w[d + REF_OBJ_ID] = found.refObjId;
-  }
+  } else if (base === PTR_TO_MEM) w[d + AUX0] = found.memSize;
+}
+
+/** What a hook returns is known to be in its range. */
+function boundReturnValue(env: Env, w: Int32Array, base: number): void {
+  const range = lsmReturnRange(env.program);
+  if (range === undefined) return;
+  w[base + S32_MIN] = range.min;
+  w[base + S32_MAX] = range.max;
+  set64(w, base + SMIN, BigInt(range.min));
+  set64(w, base + SMAX, BigInt(range.max));
+  syncBounds(w, base);
 }

@@ -85,6 +85,7 @@ import {
 } from './types.ts';
 
 export type { Access, MemoryMeta } from './stack.ts';
+export { checkPtrAlignment as checkAlignment };
 
 const BPF_F_STRICT_ALIGNMENT = 1;
 const aligned = new Int32Array(8);

@@ -1,6 +1,7 @@
 /** What R0 may hold when a program, a callback or a subprogram that is verified alone returns; and R1 at a throw. */
 import { BOOLEAN_LSM_HOOKS } from '../kernel/tables/btf-lists.ts';
 import { returnRange as tableRange } from '../kernel/tables/program-types.ts';
+import type { Program } from '../object/program.ts';
 import { attachPrototype } from './attach-prototype.ts';
 import type { Env } from './context.ts';
 import { KERNEL_BTF } from './context.ts';
@@ -21,17 +22,23 @@ interface Limits {
   readonly only32: boolean;
 }
 
+/** What a security hook returns: 0 or a negative error, or a truth value; `undefined` when it returns nothing. */
+export function lsmReturnRange(program: Program): ReturnRange | undefined {
+  const proto = attachPrototype(program);
+  if (program.type !== 'lsm' || proto === undefined || program.kernelBtf.typeId(proto.typeId) === 0) return undefined;
+  const hook = proto.name.replace(/^bpf_lsm_/, '');
+  return BOOLEAN_LSM_HOOKS.has(hook) ? { min: 0, max: 1 } : { min: -MAX_ERRNO, max: 0 };
+}
+
 /** The program's own limits, `undefined` where anything may be returned. */
 function programLimits(env: Env): Limits | undefined {
   const { program } = env;
   if (program.type === 'lsm') {
-    const proto = attachPrototype(program);
-    const isVoid = proto === undefined || program.kernelBtf.typeId(proto.typeId) === 0;
-    if (program.attachType === 'lsm_cgroup')
-      return { range: isVoid ? { min: 1, max: 1 } : { min: 0, max: 1 }, only32: false };
-    if (isVoid) return undefined;
-    const hook = (proto?.name ?? '').replace(/^bpf_lsm_/, '');
-    return { range: BOOLEAN_LSM_HOOKS.has(hook) ? { min: 0, max: 1 } : { min: -MAX_ERRNO, max: 0 }, only32: true };
+    const range = lsmReturnRange(program);
+    if (program.attachType === 'lsm_cgroup') {
+      return { range: range === undefined ? { min: 1, max: 1 } : { min: 0, max: 1 }, only32: false };
+    }
+    return range === undefined ? undefined : { range, only32: true };
   }
   if (program.type === 'struct_ops') {
     // A member that returns a pointer may also return null; numbers are the kernel's business.
@@ -73,7 +80,13 @@ export function checkReturnCode(env: Env, register: number, name: string): void 
   const type = w[base + TYPE]!;
 
   if (entry.inAsyncCallback) {
-    enforce(env, register, name, { range: entry.callbackReturn ?? { min: 0, max: 0 }, only32: false }, 'At async callback return');
+    enforce(
+      env,
+      register,
+      name,
+      { range: entry.callbackReturn ?? { min: 0, max: 0 }, only32: false },
+      'At async callback return',
+    );
     return;
   }
   if (isSubprogram && !entry.inExceptionCallback) {
