@@ -273,6 +273,22 @@ export class Kernel {
     return this.ledger.acquire({ type, typeName, value, by: call.name, release, at: this.position(call) });
   }
 
+  /** The value by which the ledger knows what a pointer leads into: an object for a pointer to its node, a record for one to its middle. */
+  resourceValue(value: bigint): bigint {
+    const offset = this.memory.offset(value);
+    if (offset === undefined) return value;
+    const held = this.ledger.held();
+    if (held.some((entry) => entry.value === value)) return value;
+    const object = this.heap.around(offset);
+    if (object !== undefined) return this.memory.pointer(object.offset);
+    for (const entry of held) {
+      if (entry.type !== 'ringbuf_record' || entry.value > value) continue;
+      const size = this.memory.readU32(this.offset(entry.value) - 8) & 0x1fffffff;
+      if (value < entry.value + BigInt(size)) return entry.value;
+    }
+    return value;
+  }
+
   /** A map or collection goes, and with it what it held at an address. */
   dropStored(pointer: bigint): void {
     const object = this.heap.around(this.offset(pointer));
