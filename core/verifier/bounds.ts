@@ -129,6 +129,14 @@ function deduce32(w: Int32Array, b: number): void {
   if (w[b + S32_MIN]! >>> 0 <= w[b + S32_MAX]! >>> 0) {
     raiseU32(w, b, w[b + S32_MIN]!);
     lowerU32(w, b, w[b + S32_MAX]!);
+  } else if (w[b + U32_MAX]! >>> 0 < w[b + S32_MIN]! >>> 0) {
+    // The signed range wraps around the sign boundary, and the unsigned one meets only its upper part…
+    w[b + S32_MIN] = w[b + U32_MIN]!;
+    lowerU32(w, b, w[b + S32_MAX]!);
+  } else if (w[b + S32_MAX]! >>> 0 < w[b + U32_MIN]! >>> 0) {
+    // … or only its lower part.
+    w[b + S32_MAX] = w[b + U32_MAX]!;
+    raiseU32(w, b, w[b + S32_MIN]!);
   }
 }
 
