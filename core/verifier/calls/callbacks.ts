@@ -109,7 +109,7 @@ export const setUserRingbufCallback: SetupCallee = (env, caller, callee) => {
 /** bool less(struct bpf_rb_node *a, const struct bpf_rb_node *b) */
 export const setRbtreeAddCallback: SetupCallee = (env, caller, callee) => {
   const field = findField(registerRecord(env, caller.w, R1), caller.w[R1 + OFF]!, new Set(['bpf_rb_root'] as const));
-  if (field === undefined) env.reject();
+  if (field === undefined) return env.reject();
   markGraphNode(callee.w, R1, field);
   setNonOwning(env, callee.w, R1);
   markGraphNode(callee.w, R2, field);

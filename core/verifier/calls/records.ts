@@ -86,6 +86,8 @@ const REPEATABLE: ReadonlySet<FieldKind> = new Set([
 
 const SMALL_ALIGNMENT: ReadonlySet<FieldKind> = new Set(['bpf_spin_lock', 'bpf_res_spin_lock', 'bpf_refcount']);
 
+export const LOCK_KINDS = ['bpf_spin_lock', 'bpf_res_spin_lock'] as const;
+
 export const KPTR_KINDS: ReadonlySet<FieldKind> = new Set(['kptr_untrusted', 'kptr', 'percpu_kptr', 'uptr']);
 export const REFERENCED_KPTR_KINDS: ReadonlySet<FieldKind> = new Set(['kptr', 'percpu_kptr']);
 

@@ -1,6 +1,5 @@
 /** What can be said of a helper or kernel function call from its instruction alone, before any path is explored. */
 import { BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL } from '../../isa/opcodes.ts';
-import { helperById } from '../../kernel/tables/helpers.ts';
 import { helperFor } from '../../kernel/tables/helper-availability.ts';
 import {
   KF_FASTCALL,
@@ -53,7 +52,7 @@ export function callShape(env: Env, insn: number): CallShape | undefined {
 }
 
 function helperShape(env: Env, id: number): CallShape | undefined {
-  const helper = helperFor(env.program, id) ?? helperById(id);
+  const helper = helperFor(env.program, id);
   if (helper === undefined) return undefined;
   let argumentCount = 0;
   while (argumentCount < 5 && helper.args[argumentCount]!.type !== 0) argumentCount++;
