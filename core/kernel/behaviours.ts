@@ -15,6 +15,7 @@ import { kernelKfuncs } from './kfuncs/kernel.ts';
 import { networkKfuncs } from './kfuncs/network.ts';
 import { objectContinuations, objectKfuncs } from './kfuncs/objects.ts';
 import { stringKfuncs } from './kfuncs/strings.ts';
+import { tcpKfuncs } from './kfuncs/tcp.ts';
 import { helperById } from './tables/helpers.ts';
 
 /** By the name of the helper's row in tables/helpers.ts. */
@@ -23,7 +24,7 @@ const HELPERS = new Map<string, Behaviour>(
 );
 
 const KFUNCS = new Map<string, Behaviour>(
-  [objectKfuncs, iteratorKfuncs, kernelKfuncs, cpumaskKfuncs, dynptrKfuncs, stringKfuncs, networkKfuncs].flatMap((part) => Object.entries(part)),
+  [objectKfuncs, iteratorKfuncs, kernelKfuncs, cpumaskKfuncs, dynptrKfuncs, stringKfuncs, networkKfuncs, tcpKfuncs].flatMap((part) => Object.entries(part)),
 );
 
 const CONTINUATIONS = new Map<string, Continuation>(

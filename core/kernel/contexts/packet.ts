@@ -11,7 +11,11 @@ import { defaultPacket, hexBytes } from '../scenario.ts';
 /** Room before an XDP frame (XDP_PACKET_HEADROOM), of which the kernel keeps 40 bytes for itself (struct xdp_frame). */
 export const HEADROOM = 256;
 const FRAME_RESERVED = 40;
-const TAILROOM = 320;
+/** Behind the packet: room to grow, and struct skb_shared_info. */
+const TAILROOM = 128;
+const SHARED_INFO = 320;
+/** A frame lies in a page of its own. */
+const PAGE = 4096;
 const ETH_HEADER = 14;
 /** Metadata is at most so long, in steps of 4. */
 const MAX_META = 252;
@@ -31,12 +35,14 @@ export class Packets {
 
   // ---- building -------------------------------------------------------------------------------------------------------
 
-  #buffer(packet: PacketScenario): { readonly head: number; readonly data: number; readonly length: number; readonly meta: number; readonly size: number } {
+  #buffer(packet: PacketScenario, wholePage: boolean): { readonly head: number; readonly data: number; readonly length: number; readonly meta: number; readonly size: number } {
     const { memory } = this.#kernel;
     const bytes = hexBytes(packet.data ?? defaultPacket);
     const meta = packet.meta === undefined ? new Uint8Array() : hexBytes(packet.meta).subarray(0, MAX_META);
-    const size = HEADROOM + bytes.length + TAILROOM;
+    const least = (HEADROOM + bytes.length + TAILROOM + SHARED_INFO + 7) & ~7;
+    const size = wholePage ? Math.max(PAGE, least) : least;
     const head = memory.allocate(size, { access: 'none', label: 'packet' });
+    memory.protect(head + size - SHARED_INFO, SHARED_INFO, 'ro');
     writeBytes(memory, head + HEADROOM, bytes);
     writeBytes(memory, head + HEADROOM - meta.length, meta);
     return { head, data: head + HEADROOM, length: bytes.length, meta: meta.length, size };
@@ -44,7 +50,7 @@ export class Packets {
 
   makeXdp(packet: PacketScenario): number {
     const { world, memory } = this.#kernel;
-    const buffer = this.#buffer(packet);
+    const buffer = this.#buffer(packet, true);
     const xdp = world.make('xdp_buff', '', { temporary: true });
     const point = (field: string, to: number): void => world.set(xdp, 'xdp_buff', field, memory.pointer(to));
     point('data_hard_start', buffer.head);
@@ -63,7 +69,7 @@ export class Packets {
   /** `fromNetwork`: the packet begins behind the Ethernet header, as protocols above it see it. */
   makeSkb(packet: PacketScenario, fromNetwork: boolean): number {
     const { world, memory } = this.#kernel;
-    const buffer = this.#buffer(packet);
+    const buffer = this.#buffer(packet, false);
     const skb = world.make('sk_buff', '', { temporary: true });
     const set = (field: string, value: bigint | number): void => world.set(skb, 'sk_buff', field, value);
     const pulled = fromNetwork ? Math.min(ETH_HEADER, buffer.length) : 0;
@@ -71,7 +77,7 @@ export class Packets {
     set('data', memory.pointer(buffer.data + pulled));
     set('len', buffer.length - pulled);
     set('tail', HEADROOM + buffer.length);
-    set('end', buffer.size);
+    set('end', buffer.size - SHARED_INFO);
     set('truesize', buffer.size);
     set('mac_header', HEADROOM);
     set('mac_len', ETH_HEADER);
@@ -127,9 +133,11 @@ export class Packets {
     return this.#pointer(object, this.kind(object) === 'xdp' ? 'data_hard_start' : 'head');
   }
 
-  #size(object: number): number {
+  /** Up to where it may grow. */
+  #room(object: number): number {
     const { world } = this.#kernel;
-    return Number(this.kind(object) === 'xdp' ? world.get(object, 'xdp_buff', 'frame_sz') : world.get(object, 'sk_buff', 'end'));
+    if (this.kind(object) === 'skb') return Number(world.get(object, 'sk_buff', 'end'));
+    return Number(world.get(object, 'xdp_buff', 'frame_sz')) - SHARED_INFO;
   }
 
   /** Where the kernel itself keeps it: struct bpf_skb_data_end in the control block. */
@@ -182,8 +190,7 @@ export class Packets {
     const kernel = this.#kernel;
     const end = this.end(object);
     const moved = end + delta;
-    // The kernel keeps room for struct skb_shared_info behind a frame.
-    if (moved > this.#head(object) + this.#size(object) - TAILROOM / 2) return -EINVAL;
+    if (moved > this.#head(object) + this.#room(object)) return -EINVAL;
     if (moved < this.data(object) + ETH_HEADER) return -EINVAL;
     this.#close(object);
     if (delta > 0) fillBytes(kernel.memory, end, delta, 0);

@@ -99,7 +99,9 @@ function functionArguments(kernel: Kernel, program: Program, scenario: ContextSc
   const known = found !== undefined && btf.kind(found.proto) === BTF_KIND_FUNC_PROTO ? btf.params(found.proto).slice(found.skip) : [];
   const count = found === undefined ? MAX_ARGUMENTS : Math.min(known.length, MAX_ARGUMENTS);
   const writable = program.type === 'raw_tracepoint_writable' || program.type === 'struct_ops' || program.attachType === 'modify_return';
-  const offset = memory.allocate(8 * (count + 1), { access: writable ? 'rw' : 'ro', label: 'arguments' });
+  // A raw tracepoint's program may read all that a trampoline can pass, however few arguments there are.
+  const slots = program.type === 'tracing' || program.type === 'lsm' ? count + 1 : MAX_ARGUMENTS + 1;
+  const offset = memory.allocate(8 * slots, { access: writable ? 'rw' : 'ro', label: 'arguments' });
   const given = scenario.args;
   for (let i = 0; i < count; i++) {
     const param = known[i];
@@ -159,6 +161,8 @@ function defaultPointer(kernel: Kernel, btf: Btf, pointer: number): bigint {
     }
     case 'task_struct':
       return memory.pointer(world.currentTask);
+    case 'bpf_map':
+      return kernel.maps.all()[0]?.address ?? world.makeObject(struct, {});
     case 'cgroup':
       return world.reference('cgroup:1');
     case 'file':
@@ -193,7 +197,12 @@ function iterator(kernel: Kernel, program: Program, scenario: ContextScenario): 
       const meta = world.make('bpf_iter_meta', '', { temporary: true });
       world.point(meta, 'bpf_iter_meta', 'seq', world.make('seq_file', '', { temporary: true }));
       memory.writeU64(at, memory.pointer(meta));
-    } else memory.writeU64(at, argument(kernel, inner.typeId, Object.hasOwn(given, inner.name) ? given[inner.name] : undefined));
+      continue;
+    }
+    const value = Object.hasOwn(given, inner.name) ? given[inner.name] : undefined;
+    // Keys and values of maps (void pointers) are null unless the scenario has some: so the kernel says that the walk is over.
+    if (value === undefined && btf.resolve(btf.typeId(btf.resolve(inner.typeId))) === 0) continue;
+    memory.writeU64(at, argument(kernel, inner.typeId, value));
   }
   return contextOf(program, { offset });
 }

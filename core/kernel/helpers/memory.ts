@@ -190,12 +190,9 @@ const snprintf: Behaviour = (call) => {
   return BigInt(formatted.text.length + 1);
 };
 
-/** struct btf_ptr { void *ptr; u32 type_id; u32 flags }: prints the type's name and its raw bytes, not every field. */
-const snprintfBtf: Behaviour = (call) => {
-  const room = u32(call, 1);
-  if (u32(call, 3) !== 16) return errno(EINVAL);
+/** struct btf_ptr { void *ptr; u32 type_id; u32 flags }: the type's name and its raw bytes, not every field; or an errno. */
+function showObject(call: Call, at: number): string | bigint {
   const { memory, btf } = call.kernel;
-  const at = readable(call, 2, 16);
   const pointer = memory.readU64(at);
   const type = memory.readU32(at + 8);
   const name = btf.name(type);
@@ -204,9 +201,44 @@ const snprintfBtf: Behaviour = (call) => {
   if (memory.check(pointer, size_, 'read') !== undefined) return errno(EFAULT);
   const from = call.kernel.offset(pointer);
   const hex = [...memory.bytes.subarray(from, from + size_)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  const shown = `(${btf.isComposite(btf.resolve(type)) ? 'struct ' : ''}${name})0x${hex}`;
+  return `(${btf.isComposite(btf.resolve(type)) ? 'struct ' : ''}${name})0x${hex}`;
+}
+
+const snprintfBtf: Behaviour = (call) => {
+  const { memory } = call.kernel;
+  const room = u32(call, 1);
+  if (u32(call, 3) !== 16) return errno(EINVAL);
+  const shown = showObject(call, readable(call, 2, 16));
+  if (typeof shown === 'bigint') return shown;
   if (room > 0) writeBytes(memory, writable(call, 0, room), latin1(`${shown.slice(0, room - 1)}\0`));
   return BigInt(shown.length);
+};
+
+const seqPrintfBtf: Behaviour = (call) => {
+  if (u32(call, 2) !== 16) return errno(EINVAL);
+  const shown = showObject(call, readable(call, 1, 16));
+  if (typeof shown === 'bigint') return shown;
+  call.kernel.print({ kind: 'seq', text: shown, at: call.kernel.position(call) });
+  return 0n;
+};
+
+/** bpf_copy_from_user_str(dst, size, user, flags): with BPF_F_PAD_ZEROS the rest is cleared. */
+export const copyFromUserText: Behaviour = (call) => {
+  const { memory } = call.kernel;
+  const count = u32(call, 1);
+  const flags = arg(call, 3);
+  if ((flags & ~1n) !== 0n) return errno(EINVAL);
+  if (count === 0) return 0n;
+  const to = writable(call, 0, count);
+  const found = probeText(call.kernel, arg(call, 2), count);
+  if (found === undefined) {
+    if (flags === 1n) fillBytes(memory, to, count, 0);
+    return errno(EFAULT);
+  }
+  const cut = found.slice(0, count - 1);
+  if (flags === 1n) fillBytes(memory, to, count, 0);
+  writeBytes(memory, to, latin1(`${cut}\0`));
+  return BigInt(cut.length + 1);
 };
 
 export const memoryHelpers: Readonly<Record<string, Behaviour>> = {
@@ -228,5 +260,6 @@ export const memoryHelpers: Readonly<Record<string, Behaviour>> = {
   seq_write: seqWrite,
   snprintf,
   snprintf_btf: snprintfBtf,
+  seq_printf_btf: seqPrintfBtf,
 };
 

@@ -5,7 +5,7 @@ import { latin1, readBytes, writeBytes } from '../bytes.ts';
 import { EBUSY, EDEADLK, EINVAL, ENAMETOOLONG, ENODATA, ENOENT } from '../errno.ts';
 import { dynptrBase, readDynptr } from '../helpers/dynptr.ts';
 import { arg, callback, mapOf, s32, u32, writable } from '../helpers/arguments.ts';
-import { streamPrintk } from '../helpers/memory.ts';
+import { copyFromUserText, streamPrintk } from '../helpers/memory.ts';
 import { asyncField } from '../helpers/control.ts';
 import type { Kernel } from '../kernel.ts';
 import { ArenaMap, PAGE_SIZE } from '../maps/arena.ts';
@@ -300,6 +300,8 @@ export const kernelKfuncs: Readonly<Record<string, Behaviour>> = {
   bpf_arena_reserve_pages: arenaReserve,
   bpf_map_sum_elem_count: sumElements,
   bpf_stream_vprintk_impl: streamPrintk,
+  bpf_copy_from_user_str: copyFromUserText,
+  bpf_copy_from_user_task_str: copyFromUserText,
   bpf_rdonly_cast: identity,
   bpf_cast_to_kern_ctx: (call) => call.kernel.contexts.kernelContext(arg(call, 0)),
   bpf_session_is_return: ({ kernel }) => (kernel.contexts.isReturn() ? 1n : 0n),

@@ -34,6 +34,10 @@ export class ArenaMap extends BpfMap {
     }
   }
 
+  contains(offset: number): boolean {
+    return offset >= this.#base && offset < this.#base + this.pages * PAGE_SIZE;
+  }
+
   /** Pages in a row, at an address that was asked for (0: anywhere). Their offset, or 0. */
   allocate(count: number, address: number): number {
     const first = address === 0 ? this.#findFree(count) : (address - this.#base) / PAGE_SIZE;

@@ -118,6 +118,12 @@ export class MapStore {
     return this.#byAddress.get(address);
   }
 
+  /** The arena that an offset lies in: what is not allocated there reads as 0 and swallows stores, as arena accesses do in the kernel. */
+  arenaAt(offset: number): ArenaMap | undefined {
+    for (const map of this.#maps) if (map instanceof ArenaMap && map.contains(offset)) return map;
+    return undefined;
+  }
+
   /** A record for user space. */
   emit(map: BpfMap, bytes: Uint8Array, kind: 'ringbuf' | 'perf'): void {
     this.#kernel.print({ kind, text: '', map: map.name, bytes, at: this.#kernel.here });

@@ -15,6 +15,8 @@ const TCP_LISTEN = 10;
 const DEFAULT_MTU = 1500;
 const IFF_UP_RUNNING = 0x43;
 const NAME_SIZE = 16;
+/** Number of the first network namespace (PROC_NET_INIT_INO). */
+const INIT_NET_INUM = 0xf0000098;
 
 /** Offset of a net_device. Devices 1 (`lo`) and 2 (`eth0`) exist without being described. */
 export function makeDevice(world: World, ifindex: number): number {
@@ -26,6 +28,7 @@ export function makeDevice(world: World, ifindex: number): number {
   world.set(device, 'net_device', 'mtu', described?.mtu ?? (ifindex === 1 ? 65536 : DEFAULT_MTU));
   world.set(device, 'net_device', 'flags', IFF_UP_RUNNING);
   world.set(device, 'net_device', 'type', ifindex === 1 ? 772 : 1);
+  world.point(device, 'net_device', 'nd_net.net', world.find('net:'));
   world.set(device, 'net_device', 'addr_len', 6);
   world.set(device, 'net_device', 'hard_header_len', 14);
   const name = described?.name ?? (ifindex === 1 ? 'lo' : 'eth0');
@@ -35,6 +38,15 @@ export function makeDevice(world: World, ifindex: number): number {
   writeBytes(memory, address, mac.subarray(0, 32));
   world.point(device, 'net_device', 'dev_addr', address);
   return device;
+}
+
+/** The one network namespace, `net:`. */
+export function makeNamespace(world: World): number {
+  const net = world.make('net', 'net:');
+  world.set(net, 'net', 'ns.inum', INIT_NET_INUM);
+  world.set(net, 'net', 'net_cookie', 1);
+  world.set(net, 'net', 'ns.count.refs.counter', 1);
+  return net;
 }
 
 export function deviceMtu(world: World, ifindex: number): number | undefined {
@@ -70,6 +82,7 @@ function makeSocketFrom(world: World, scenario: SocketScenario, name: string): n
   set('sk_protocol', tcp ? IPPROTO_TCP : IPPROTO_UDP);
   set('sk_type', tcp ? SOCK_STREAM : SOCK_DGRAM);
   set('sk_mark', scenario.mark ?? 0);
+  world.point(socket, 'sock', '__sk_common.skc_net.net', world.find('net:'));
   const local = parseAddress(scenario.local);
   const remote = parseAddress(scenario.remote ?? (v6 ? '::' : '0.0.0.0'));
   const { memory, layouts } = world.kernel;

@@ -58,6 +58,9 @@ export function makeTask(world: World, pid: number): number {
   const set_ = world.make('css_set', '');
   world.point(set_, 'css_set', 'dfl_cgrp', world.find(`cgroup:${scenario.cgroup ?? ROOT_CGROUP}`));
   point('cgroups', set_);
+  const namespaces = world.make('nsproxy', '');
+  world.point(namespaces, 'nsproxy', 'net_ns', world.find('net:'));
+  point('nsproxy', namespaces);
   const mask = layouts.struct('task_struct').find('cpus_mask');
   if (mask !== undefined) {
     memory.writeU64(task + mask.offset, (1n << BigInt(world.kernel.cpus)) - 1n);

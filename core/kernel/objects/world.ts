@@ -3,14 +3,15 @@
  * linear memory by the kernel's BTF, each with a count of references. An object is made when somebody first asks for it.
  */
 import { BailoutError } from '../../errors.ts';
-import { BTF_KIND_DATASEC, BTF_KIND_VAR } from '../../object/btf/kinds.ts';
+import type { Btf } from '../../object/btf/btf.ts';
+import { BTF_KIND_ARRAY, BTF_KIND_DATASEC, BTF_KIND_FUNC, BTF_KIND_VAR } from '../../object/btf/kinds.ts';
 import type { Call } from '../behaviour.ts';
 import type { Kernel } from '../kernel.ts';
 import { readField, writeField } from '../layout.ts';
 import type { ScenarioValue } from '../scenario.ts';
 import type { StateMapCheckpoint } from '../state.ts';
 import { StateMap } from '../state.ts';
-import { makeDevice, makeSocket, socketView } from './network.ts';
+import { makeDevice, makeNamespace, makeSocket, socketView } from './network.ts';
 import { cgroupAncestor, cgroupOfTask, makeCgroup, makeFile, makeTask } from './tasks.ts';
 import { writeFields, writeValue } from './values.ts';
 
@@ -72,6 +73,8 @@ export class World {
         return makeSocket(this, id);
       case 'device':
         return makeDevice(this, Number(id));
+      case 'net':
+        return makeNamespace(this);
       default: {
         const objects = this.kernel.scenario.objects ?? {};
         const object = Object.hasOwn(objects, name) ? objects[name] : undefined;
@@ -112,9 +115,11 @@ export class World {
   /** A zeroed object of a kernel struct. `extra` bytes follow it, for arrays at its end. */
   make(struct: string, name: string, options: { readonly extra?: number; readonly temporary?: boolean; readonly writable?: boolean } = {}): number {
     const layout = this.kernel.layouts.struct(struct);
+    const extra = (options.extra ?? 0) + (endsOpen(this.kernel.btf, layout.typeId) ? FLEXIBLE_ROOM : 0);
     const label = name === '' ? `struct ${struct}` : name;
-    // Programs read kernel objects; what a program type may write (some fields of some structs) the verifier decides.
-    const offset = this.kernel.memory.allocate(layout.size + (options.extra ?? 0), { label, access: options.writable === true ? 'rw' : 'ro' });
+    // Programs read kernel objects. Some fields of some structs may be written by struct_ops: which ones, the verifier decides.
+    const access = options.writable === true || this.kernel.running?.type === 'struct_ops' ? 'rw' : 'ro';
+    const offset = this.kernel.memory.allocate(layout.size + extra, { label, access });
     this.#objects.set(offset, { offset, struct, name, references: 1, temporary: options.temporary ?? false });
     if (name !== '') this.#byName.set(name, offset);
     return offset;
@@ -216,6 +221,7 @@ export class World {
     const key = `variable:${btfId}`;
     const known = this.#byName.get(key);
     if (known !== undefined) return memory.pointer(known);
+    if (btf.kind(btfId) === BTF_KIND_FUNC) return this.symbol(btf.name(btfId));
     if (btf.kind(btfId) !== BTF_KIND_VAR) throw new BailoutError('KERNEL_NO_VARIABLE', `Type ${btfId} of the kernel's BTF is no variable.`);
     const name = btf.name(btfId);
     const size = btf.resolveSize(btf.typeId(btfId)) ?? 8;
@@ -274,6 +280,14 @@ export class World {
     this.#views.restore(checkpoint.views);
     this.#perCpu.restore(checkpoint.perCpu);
   }
+}
+
+/** Room behind a struct that ends in an array without a length. */
+const FLEXIBLE_ROOM = 256;
+
+function endsOpen(btf: Btf, typeId: number): boolean {
+  const last = btf.resolve(btf.memberTypeId(typeId, btf.count(typeId) - 1));
+  return btf.kind(last) === BTF_KIND_ARRAY && btf.arrayCount(last) === 0;
 }
 
 function splitName(name: string): [string, string?] {
