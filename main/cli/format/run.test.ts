@@ -91,7 +91,7 @@ describe('what run says', () => {
       '',
       'Unwound',
       '  check  insn 6  –   nothing held',
-      '  main   insn 2  r6  struct task_struct  bpf_task_release #3       saved by frame 1 at fp-16',
+      '  main   insn 2  r6  struct task_struct  bpf_task_release #3       saved by check',
       '                 r7  struct task_struct  null: nothing to release',
       '',
       'Callback none: under proposal the program returns 0',

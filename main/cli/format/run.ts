@@ -34,6 +34,8 @@ export interface RunReport {
 
 /** One frame that was unwound, the innermost first. */
 export interface UnwoundFrame {
+  /** Its number: 0 is the main program's. */
+  readonly frame: number;
   readonly name: string;
   readonly insn: number;
   readonly released: readonly Released[];
@@ -52,12 +54,16 @@ export interface Released {
 
 /** The frames of an unwinding, from its steps. */
 export function unwoundFrames(steps: readonly UnwindStep[]): UnwoundFrame[] {
-  const frames: { name: string; insn: number; released: Released[]; empty: { place: string; typeName: string }[] }[] =
-    [];
+  const frames: {
+    frame: number;
+    name: string;
+    insn: number;
+    released: Released[];
+    empty: { place: string; typeName: string }[];
+  }[] = [];
   for (const step of steps) {
     const current = frames.at(-1);
-    if (step.kind === 'enter-frame')
-      frames.push({ name: step.frame.name, insn: step.frame.insn, released: [], empty: [] });
+    if (step.kind === 'enter-frame') frames.push({ ...step.frame, released: [], empty: [] });
     else if (step.kind === 'release') {
       const { place, found, entry, resource } = step;
       current?.released.push({ place, found, typeName: resource.typeName, id: resource.id, by: entry.release });
@@ -187,7 +193,7 @@ function throwLines(report: RunReport, thrown: NonNullable<RunReport['thrown']>,
         place,
         typeName,
         `${by} ${style.dim(`#${id}`)}`,
-        style.dim(foundText(found)),
+        style.dim(foundText(found, thrown.unwound)),
       ]);
     });
     empty.forEach(({ place, typeName }, index) => {
@@ -213,9 +219,10 @@ function callbackText(report: RunReport, thrown: NonNullable<RunReport['thrown']
     : `none: under ${report.profile} the program returns 0`;
 }
 
-/** Where the unwinder found a value that is no longer, or still, in its own place. */
-function foundText(found: Found): string {
-  return found.kind === 'saved-register' ? `saved by frame ${found.frame} at fp${found.offset}` : '';
+/** Where the unwinder found a value that was no longer in its register: an inner frame had saved it. */
+function foundText(found: Found, frames: readonly UnwoundFrame[]): string {
+  if (found.kind !== 'saved-register') return '';
+  return `saved by ${frames.find(({ frame }) => frame === found.frame)?.name ?? `frame ${found.frame}`}`;
 }
 
 function cookieText(cookie: bigint): string {

@@ -155,6 +155,8 @@ function descriptorFigure(descriptors: readonly FrameDescriptor[]): string[] {
 
 /** How many lines of the log stand with a rejection; `--log` shows all of it. */
 const LAST_LINES = 8;
+/** Where a line of the log is cut there: some name every register and stack slot. */
+const LONGEST_LINE = 140;
 
 /** A rejection: the verifier's words, where in the source, how it got there, and what can be done. */
 function rejection(verification: Verification, style: Style): string[] {
@@ -165,12 +167,16 @@ function rejection(verification: Verification, style: Style): string[] {
   if (insn !== undefined) lines.push(...sourceFrame(program, insn, style));
   if (log.length > 0) {
     lines.push('');
-    for (const line of log.slice(-LAST_LINES)) lines.push(`  ${style.dim('│')} ${style.dim(line)}`);
+    for (const line of log.slice(-LAST_LINES)) lines.push(`  ${style.dim('│')} ${style.dim(shortened(line))}`);
   }
   const hint = hintFor([message, ...log.slice(-3)].join('\n'));
   if (hint !== undefined) lines.push('', `  ${style.warn('hint:')} ${hint}`);
   lines.push('');
   return lines;
+}
+
+function shortened(line: string): string {
+  return line.length <= LONGEST_LINE ? line : `${line.slice(0, LONGEST_LINE - 1)}…`;
 }
 
 /** The log without what stands behind the error: the figures that every verification ends with. */
