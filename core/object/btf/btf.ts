@@ -75,6 +75,8 @@ export interface BtfOptions {
 
 /** Longest chain of typedefs and modifiers, or of nested arrays, that is followed; libbpf's limit. */
 const MAX_RESOLVE_DEPTH = 32;
+/** Members that finding an alignment looks at: structs in structs can be made such that there are very many. */
+const MAX_ALIGN_STEPS = 100_000;
 const POINTER_SIZE = 8;
 const MAX_U32 = 0xffffffff;
 
@@ -410,8 +412,12 @@ export class Btf {
   }
 
   /** Alignment in bytes; 0 where there is none. A struct whose members or size break their alignment is packed: 1. */
-  alignOf(id: number, depth = 0): number {
-    if (depth > MAX_RESOLVE_DEPTH) return 0;
+  alignOf(id: number): number {
+    return this.#alignOf(id, 0, { left: MAX_ALIGN_STEPS });
+  }
+
+  #alignOf(id: number, depth: number, steps: { left: number }): number {
+    if (depth > MAX_RESOLVE_DEPTH || --steps.left < 0) return 0;
     switch (this.kind(id)) {
       case BTF_KIND_INT:
       case BTF_KIND_ENUM:
@@ -426,12 +432,12 @@ export class Btf {
       case BTF_KIND_RESTRICT:
       case BTF_KIND_TYPE_TAG:
       case BTF_KIND_ARRAY:
-        return this.alignOf(this.typeId(id), depth + 1);
+        return this.#alignOf(this.typeId(id), depth + 1, steps);
       case BTF_KIND_STRUCT:
       case BTF_KIND_UNION: {
         let widest = 1;
         for (let i = 0; i < this.count(id); i++) {
-          const align = this.alignOf(this.memberTypeId(id, i), depth + 1);
+          const align = this.#alignOf(this.memberTypeId(id, i), depth + 1, steps);
           if (align === 0) return 0;
           widest = Math.max(widest, align);
           if (this.memberBitSize(id, i) === 0 && this.memberBitOffset(id, i) % (8 * align) !== 0) return 1;

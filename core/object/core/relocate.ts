@@ -286,6 +286,15 @@ export class CoreRelocator {
     return patch(insns, at, this.#resolve(local)) ? formatSpec(local) : undefined;
   }
 
+  /** What a relocation asks, what the object's types answer, and what the kernel's do (undefined: it is not there). Changes nothing. */
+  explain({ typeId, access, kind }: CoreRelocation): { question: string; before: bigint; after: bigint | undefined } {
+    const local = parseSpec(this.#local, typeId, kind, access);
+    const question = formatSpec(local);
+    if (kind === BPF_CORE_TYPE_ID_LOCAL) return { question, before: BigInt(typeId), after: BigInt(typeId) };
+    const { before, after } = this.#resolve(local);
+    return { question, before: before.value, after: after?.value };
+  }
+
   #resolve(local: CoreSpec): Outcome {
     const { kind, rootTypeId } = local;
     const matching: number[] = [];
