@@ -20,6 +20,7 @@ import {
 import { boundsViolation, forgetBounds32, setUnknownValue, syncBounds, zeroExtendBounds } from './bounds.ts';
 import type { Env } from './context.ts';
 import { markChainPrecision } from './precision.ts';
+import { pushState } from './push-state.ts';
 import {
   DST_OP,
   DST_OP_NO_MARK,
@@ -28,7 +29,10 @@ import {
   checkRegArg,
   clearScalarId,
   coerceSubregisterSigned,
+  coerceToSize,
   coerceToSizeSigned,
+  markKnown,
+  markKnown32,
   registerWidth,
 } from './registers.ts';
 import { scalarArithmetic } from './scalar-arithmetic.ts';
@@ -41,6 +45,8 @@ import {
   OFF,
   PRECISE,
   ROW,
+  S32_MAX,
+  S32_MIN,
   SMAX,
   SMIN,
   TYPE,
@@ -51,18 +57,21 @@ import {
   getS64,
   isConst,
   s64Number,
+  setBoundsUnbounded,
   setKnown,
   setKnownScalar,
   setUnknownScalar,
   u64Number,
 } from './state.ts';
-import { tnumAdd, tnumSub } from './tnum.ts';
+import { tnumAdd, tnumSub, tnumSwapBytes } from './tnum.ts';
 import {
   BASE_TYPE_MASK,
   BPF_MAX_VAR_OFF,
   CONST_PTR_TO_DYNPTR,
   CONST_PTR_TO_MAP,
   ID_ADD_CONST,
+  ID_ADD_CONST32,
+  ID_ADD_CONST64,
   PTR_MAYBE_NULL,
   PTR_TO_ARENA,
   PTR_TO_BTF_ID,
@@ -127,10 +136,22 @@ function checkNegateOrSwap(env: Env, code: number, operation: number): void {
     env.fail('BPF_END uses reserved fields');
   checkRegArg(env, dst, SRC_OP);
   const w = env.frame.w;
-  if (operation === BPF_NEG && w[dst * ROW + TYPE] === SCALAR_VALUE) {
+  const d = dst * ROW;
+  if (w[d + TYPE] === SCALAR_VALUE) {
     checkRegArg(env, dst, DST_OP_NO_MARK);
-    scalarArithmetic(BPF_NEG, (code & 7) === BPF_ALU64, w, dst * ROW, w, dst * ROW);
+    if (operation === BPF_NEG) scalarArithmetic(BPF_NEG, (code & 7) === BPF_ALU64, w, d, w, d);
+    else swapBytes(w, d, code, imm);
   } else checkRegArg(env, dst, DST_OP);
+}
+
+/** Byte order: bswap always swaps, "to big endian" swaps here; "to little endian" only cuts. */
+function swapBytes(w: Int32Array, d: number, code: number, bits: number): void {
+  if ((code & 7) === BPF_ALU64 || (code & BPF_X) !== 0) {
+    tnumSwapBytes(w, d + VALUE, bits);
+    setBoundsUnbounded(w, d);
+  }
+  if (bits < 64) coerceToSize(w, d, bits >> 3);
+  syncBounds(w, d);
 }
 
 function checkMove(env: Env, code: number): void {
@@ -264,21 +285,57 @@ function combine(env: Env, code: number, operation: number, dst: number, src: nu
       return;
     }
   }
+  if ((operation === BPF_AND || operation === BPF_OR) && isConst(operand, 0)) forkOnSign(env, dst);
+  const wasNarrow = w[d + UMAX + 1] === 0;
   scalarArithmetic(operation, wide, w, d, operand, 0);
-  // After `r1 = r2; r1 += K` what a branch tells of r2 holds for r1 too, K further on.
+  linkToSource(w, d, operation, wide, wasNarrow, fromRegister && src === dst);
+}
+
+/** After `r1 = r2; r1 += K` what a branch tells of r2 holds for r1 too, K further on. */
+function linkToSource(
+  w: Int32Array,
+  d: number,
+  operation: number,
+  wide: boolean,
+  wasNarrow: boolean,
+  sameRegister: boolean,
+): void {
+  const known = operand[MASK] === 0 && (!wide || operand[MASK + 1] === 0);
+  const fits = wide ? operand[VALUE + 1] === operand[VALUE]! >> 31 : wasNarrow;
+  let off = operand[VALUE]!;
+  const negatable = operation === BPF_ADD || off !== -0x8000_0000;
+  if (operation === BPF_SUB) off = -off;
   if (
-    operation === BPF_ADD &&
-    wide &&
+    (operation === BPF_ADD || operation === BPF_SUB) &&
     w[d + ID] !== 0 &&
-    isConst(operand, 0) &&
-    !(fromRegister && src === dst) &&
-    (w[d + ID]! & ID_ADD_CONST) === 0 &&
-    operand[VALUE + 1] === 0 &&
-    operand[VALUE]! >= 0
+    known &&
+    fits &&
+    negatable &&
+    !sameRegister &&
+    (w[d + ID]! & ID_ADD_CONST) === 0
   ) {
-    w[d + ID] = w[d + ID]! | ID_ADD_CONST;
-    w[d + OFF] = operand[VALUE]!;
+    w[d + ID] = w[d + ID]! | (wide ? ID_ADD_CONST64 : ID_ADD_CONST32);
+    w[d + OFF] = off;
   } else clearScalarId(w, d);
+}
+
+/**
+ * `x s>> 63` is 0 or -1, which a tnum cannot say; masking it then gives one of two constants, which compilers use for branchless
+ * choices. Both are followed as paths of their own: the instruction is verified again with 0.
+ */
+function forkOnSign(env: Env, dst: number): void {
+  const w = env.frame.w;
+  const d = dst * ROW;
+  const wide = (w[d + SMIN]! & w[d + SMIN + 1]!) === -1 && (w[d + SMAX]! | w[d + SMAX + 1]!) === 0;
+  if (!wide && !(w[d + S32_MIN] === -1 && w[d + S32_MAX] === 0)) return;
+  const zero = pushState(env, env.insn, env.insn).frame.w;
+  if (wide) {
+    markKnown(zero, d, 0, 0);
+    markKnown(w, d, -1, -1);
+  } else {
+    markKnown32(zero, d, 0);
+    markKnown32(w, d, -1);
+  }
 }
 
 function isSaneOffset(env: Env, w: Int32Array, base: number, type: number): boolean {

@@ -17,7 +17,7 @@ import { checkBoundsInvariants } from './alu.ts';
 import { syncBounds, zeroExtendBounds } from './bounds.ts';
 import { AT_PKT_END, BEYOND_PKT_END, branchTaken, isPacketPointerAny, refineByComparison, reverseOpcode } from './compare.ts';
 import type { Env } from './context.ts';
-import { pushHistory } from './history.ts';
+import { frameInsn, pushHistory } from './history.ts';
 import { markChainPrecision } from './precision.ts';
 import { printInsnState } from './print-state.ts';
 import { findPreviousEntry } from './prune.ts';
@@ -55,6 +55,7 @@ import {
   BASE_TYPE_MASK,
   BPF_REG_FP,
   ID_ADD_CONST,
+  ID_ADD_CONST32,
   MEM_ALLOC,
   NON_OWN_REF,
   PTR_MAYBE_NULL,
@@ -148,8 +149,8 @@ function splitPaths(
   const d = dst * ROW;
   const s = src * ROW;
   const linked: LinkedRegister[] = [];
-  if (byRegister && w[s + TYPE] === SCALAR_VALUE && w[s + ID] !== 0) collectLinked(here, w[s + ID]!, linked);
-  if (w[d + TYPE] === SCALAR_VALUE && w[d + ID] !== 0) collectLinked(here, w[d + ID]!, linked);
+  if (byRegister && w[s + TYPE] === SCALAR_VALUE && w[s + ID] !== 0) collectLinked(env, here, w[s + ID]!, linked);
+  if (w[d + TYPE] === SCALAR_VALUE && w[d + ID] !== 0) collectLinked(env, here, w[d + ID]!, linked);
   // Before the other path is made, so that both have it in their history.
   if (linked.length > 1) pushHistory(env, here, 0, linked);
 
@@ -162,12 +163,12 @@ function splitPaths(
     learnFromComparison(env, v, d, constantTrue, 0, w, d, constantFalse, 0, operation, narrow);
   }
   if (byRegister && w[s + TYPE] === SCALAR_VALUE && w[s + ID] !== 0) {
-    syncLinked(env, here, w, s, linked);
-    syncLinked(env, there, v, s, linked);
+    syncLinked(here, w, s, linked);
+    syncLinked(there, v, s, linked);
   }
   if (w[d + TYPE] === SCALAR_VALUE && w[d + ID] !== 0) {
-    syncLinked(env, here, w, d, linked);
-    syncLinked(env, there, v, d, linked);
+    syncLinked(here, w, d, linked);
+    syncLinked(there, v, d, linked);
   }
   learnNullness(env, here, there, w, v, operation, narrow, byRegister, dst, src);
 }
@@ -198,14 +199,15 @@ function learnFromComparison(
   checkBoundsInvariants(env, fb, fj, 'false_reg2');
 }
 
-/** Registers and spilled registers that are linked to an id; those beyond what the history can hold lose their link. */
-function collectLinked(state: State, id: number, linked: LinkedRegister[]): void {
+/** Registers that are live, and spilled registers, that are linked to an id; those beyond what the history can hold lose their link. */
+function collectLinked(env: Env, state: State, id: number, linked: LinkedRegister[]): void {
   const wanted = id & ~ID_ADD_CONST;
   for (let frameno = state.frames.length - 1; frameno >= 0; frameno--) {
     const frame = state.frames[frameno]!;
     const w = frame.w;
+    const live = env.facts.liveBefore[frameInsn(state, frameno)]!;
     for (let register = 0; register < BPF_REG_FP; register++)
-      collectOne(w, register * ROW, wanted, frameno, register, false, linked);
+      if ((live & (1 << register)) !== 0) collectOne(w, register * ROW, wanted, frameno, register, false, linked);
     for (let slot = 0; slot < frame.slots; slot++) {
       const base = slotBase(slot);
       if (isSpilledRegister(w, base)) collectOne(w, base, wanted, frameno, slot, true, linked);
@@ -228,7 +230,7 @@ function collectOne(
 }
 
 /** Gives what was learned of one register to those linked to it. */
-function syncLinked(env: Env, state: State, known: Int32Array, k: number, linked: readonly LinkedRegister[]): void {
+function syncLinked(state: State, known: Int32Array, k: number, linked: readonly LinkedRegister[]): void {
   for (const entry of linked) {
     const w = state.frames[entry.frameno]!.w;
     const base = entry.isSlot ? slotBase(entry.index) : entry.index * ROW;
@@ -249,10 +251,9 @@ function syncLinked(env: Env, state: State, known: Int32Array, k: number, linked
       addBounds32(w, base, difference, 0);
       addBounds64(w, base, difference, 0);
       tnumAdd(w, base + VALUE, difference, VALUE);
+      if ((knownId & ID_ADD_CONST32) !== 0) zeroExtendBounds(w, base);
       syncBounds(w, base);
     }
-    if (entry.isSlot) env.scratchSlot(entry.index);
-    else env.scratchRegister(entry.index);
   }
 }
 

@@ -278,8 +278,7 @@ export function computePostorder(env: Env): Postorder {
 }
 
 /**
- * Strongly connected components (Tarjan): instructions of a loop get a common number. A call that runs a callback an unknown number of
- * times is a loop of its own.
+ * Strongly connected components (Tarjan): instructions of a loop get a common number.
  */
 export function computeLoops(env: Env): void {
   const length = env.insns.length;
@@ -316,7 +315,7 @@ export function computeLoops(env: Env): void {
         depth--;
         continue;
       }
-      let loop = stack[held - 1] !== w || env.facts.callsCallback[w] === 1;
+      let loop = stack[held - 1] !== w;
       for (let e = 0; e < edges; e++) if (next[e] === w) loop = true;
       let member: number;
       do {

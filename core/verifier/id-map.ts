@@ -31,9 +31,10 @@ export class IdMap {
     return true;
   }
 
-  /** Scalars: one without an id is like one whose id nobody shares. */
+  /** Scalars: an old one without an id relied on no other; a new one without an id is like one whose id nobody shares. */
   matchScalar(old: number, current: number): boolean {
-    return this.match(old !== 0 ? old : ++this.#lastTemporary, current !== 0 ? current : ++this.#lastTemporary);
+    if (old === 0) return true;
+    return this.match(old, current !== 0 ? current : ++this.#lastTemporary);
   }
 
   #grow(): void {

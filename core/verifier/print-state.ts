@@ -164,7 +164,8 @@ export function registerText(env: Env, frameno: number, w: Int32Array, b: number
   if (typeIsNonOwningReference(type)) parts.push('non_own_ref');
   if (base === CONST_PTR_TO_MAP || base === PTR_TO_MAP_KEY || base === PTR_TO_MAP_VALUE) {
     const map = env.maps[w[b + AUX0]!]!;
-    const name = map.kernelName;
+    // The template of inner maps, by which they are known here, has no name.
+    const name = w[b + AUX0]! < env.program.maps.length ? map.kernelName : '';
     if (name !== '') parts.push(`map=${name}`);
     parts.push(`ks=${map.keySize},vs=${map.valueSize}`);
   }

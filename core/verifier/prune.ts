@@ -107,22 +107,23 @@ export class Exploration {
       if (!statesEqual(env, old, env.state, inLoop ? 'range-within' : 'safe')) return 'no';
       return inLoop ? 'in-loop' : 'yes';
     }
-    return this.#compareWithOpen(env, old) ? 'in-loop' : 'no';
+    return this.#compareWithOpen(env, old);
   }
 
   /** `old` lies on the path to the current state. Equality ends a loop that is known to end; any other would go on for ever. */
-  #compareWithOpen(env: Env, old: State): boolean {
+  #compareWithOpen(env: Env, old: State): 'no' | 'yes' | 'in-loop' {
     const { state, insn, facts } = env;
     // Another start of an asynchronous callback is no turn of a loop, and the first has not been verified to its end.
-    if (old.frame.inAsyncCallback && old.frame.asyncEntryCount !== state.frame.asyncEntryCount) return false;
-    if (facts.isIterNext[insn] === 1) return statesEqual(env, old, state, 'range-within') && iteratorIsActive(env);
+    if (old.frame.inAsyncCallback && old.frame.asyncEntryCount !== state.frame.asyncEntryCount) return 'no';
+    if (facts.isIterNext[insn] === 1)
+      return statesEqual(env, old, state, 'range-within') && iteratorIsActive(env) ? 'in-loop' : 'no';
     if (
       isMayGoto(env.insns, insn) &&
       old.mayGotoDepth !== state.mayGotoDepth &&
       statesEqual(env, old, state, 'range-within')
     )
-      return true;
-    if (facts.callsCallback[insn] === 1) return statesEqual(env, old, state, 'range-within');
+      return 'in-loop';
+    if (facts.callsCallback[insn] === 1) return statesEqual(env, old, state, 'range-within') ? 'yes' : 'no';
     if (
       maybeLooping(old, state) &&
       statesEqual(env, old, state, 'exact') &&
@@ -131,7 +132,7 @@ export class Exploration {
       old.callbackUnrollDepth === state.callbackUnrollDepth
     )
       this.#infiniteLoop(env, old);
-    return false;
+    return 'no';
   }
 
   #infiniteLoop(env: Env, old: State): never {

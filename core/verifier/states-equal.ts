@@ -151,10 +151,10 @@ function registerSafe(old: Int32Array, i: number, current: Int32Array, j: number
       if (old[i + PRECISE] === 0 && exactness === 'safe') return true;
       const id = old[i + ID]!;
       const currentId = current[j + ID]!;
-      const distance = hasConstantDistance(id);
-      if (distance !== hasConstantDistance(currentId)) return false;
-      if (distance && old[i + OFF] !== current[j + OFF]) return false;
-      return valuesWithin(old, i, current, j) && idMap.matchScalar(id, currentId);
+      // A scalar that was linked to nothing is served by one that is: links only narrow.
+      if (id !== 0 && hasConstantDistance(id) !== hasConstantDistance(currentId)) return false;
+      if (hasConstantDistance(id) && old[i + OFF] !== current[j + OFF]) return false;
+      return idMap.matchScalar(id, currentId) && valuesWithin(old, i, current, j);
     }
     case PTR_TO_MAP_KEY:
     case PTR_TO_MAP_VALUE:

@@ -148,6 +148,24 @@ export function tnumNegate(a: Int32Array, i: number): void {
   tnumSub(a, i, multiplicand, 0);
 }
 
+function swap32(value: number): number {
+  return ((value & 0xff) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24);
+}
+
+function swap16(value: number): number {
+  return ((value & 0xff) << 8) | ((value >>> 8) & 0xff);
+}
+
+/** Reverses the lowest 16, 32 or 64 bits by bytes; what lies above becomes zero. */
+export function tnumSwapBytes(a: Int32Array, i: number, bits: number): void {
+  for (let at = i; at < i + 4; at += 2) {
+    const low = a[at]!;
+    const high = a[at + 1]!;
+    a[at] = bits === 64 ? swap32(high) : bits === 32 ? swap32(low) : swap16(low);
+    a[at + 1] = bits === 64 ? swap32(low) : 0;
+  }
+}
+
 /** Cuts a to its lowest `size` bytes. */
 export function tnumCast(a: Int32Array, i: number, size: number): void {
   if (size >= 8) return;

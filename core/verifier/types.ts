@@ -16,8 +16,13 @@ export const BASE_TYPE_MASK = (1 << BASE_TYPE_BITS) - 1;
 /** The flags that a BTF pointer may carry and still be safe to use as what it says it is. */
 export const TRUSTED_FLAGS = MEM_ALLOC | PTR_TRUSTED | NON_OWN_REF;
 
-/** A link between two scalars that differ by a constant carries this bit in its id; the constant is in OFF. */
-export const ID_ADD_CONST = 0x8000_0000 | 0;
+/**
+ * A link between two scalars that differ by a constant: the id carries one of these bits and the constant is in OFF. The
+ * second one says that the addition was 32 bits wide, so that the sum has zeros above.
+ */
+export const ID_ADD_CONST64 = 0x8000_0000 | 0;
+export const ID_ADD_CONST32 = 0x4000_0000;
+export const ID_ADD_CONST = ID_ADD_CONST64 | ID_ADD_CONST32;
 
 /** What one byte of a stack slot holds. */
 export const STACK_INVALID = 0;

@@ -3,7 +3,7 @@ import { PROGRAM_TYPES } from '../../kernel/tables/program-types.ts';
 import type { Btf } from '../../object/btf/btf.ts';
 import { BTF_KIND_TYPEDEF } from '../../object/btf/kinds.ts';
 import type { ProgramTypeName } from '../../object/program.ts';
-import { isStruct } from './btf-words.ts';
+import { isStructOrUnion } from './btf-words.ts';
 
 /** A struct that programs see in place of the kernel's own. */
 export function isProjection(seen: string, own: string): boolean {
@@ -18,7 +18,7 @@ export function isContextPointer(btf: Btf, pointer: number, type: ProgramTypeNam
     if (btf.kind(named) === BTF_KIND_TYPEDEF && btf.name(named) === 'bpf_user_pt_regs_t') return true;
   }
   const struct = btf.resolve(pointee);
-  if (!isStruct(btf, struct)) return false;
+  if (!isStructOrUnion(btf, struct)) return false;
   const name = btf.name(struct);
   const { contextStruct } = PROGRAM_TYPES[type];
   if (contextStruct === '' || name === '') return false;

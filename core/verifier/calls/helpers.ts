@@ -75,7 +75,7 @@ import {
   setTimerCallback,
   setUserRingbufCallback,
 } from './callbacks.ts';
-import { isStruct } from './btf-words.ts';
+import { isStructOrUnion } from './btf-words.ts';
 import { checkConstString, isValidFormat } from './const-strings.ts';
 import { dynptrId, dynptrKind, dynptrReference, isPacketDynptr, unmarkDynptr } from './dynptrs.ts';
 import { CallMeta, calledHelper, checkHelperArgument } from './helper-arguments.ts';
@@ -149,7 +149,7 @@ function allowedHere(env: Env, helper: Helper): boolean {
     case 'sk_storage_get':
     case 'sk_storage_delete':
       if (program.type !== 'tracing') return false;
-      if (program.attachType === 'trace_raw_tp') return true;
+      if (program.attachType === 'trace_raw_tp' || program.attachType === 'trace_iter') return true;
       return !(program.attachTarget ?? '').includes('sk_storage');
     default:
       return true;
@@ -253,7 +253,7 @@ function checkSpecialRules(env: Env, helper: Helper, meta: CallMeta, insn: numbe
     case 'this_cpu_ptr':
       if ((w[ROW + TYPE]! & MEM_RCU) !== 0) {
         const btf = env.btfs[w[ROW + AUX1] === KERNEL_BTF ? 0 : 1]!;
-        if (!isStruct(btf, w[ROW + AUX0]!)) env.fail('Helper has invalid btf/btf_id in R1');
+        if (!isStructOrUnion(btf, w[ROW + AUX0]!)) env.fail('Helper has invalid btf/btf_id in R1');
       }
       return false;
     default:
@@ -366,7 +366,7 @@ function setPerCpuResult(env: Env, meta: CallMeta, flags: number, returnsPerCpuO
   const { w } = env.frame;
   const btf = env.btfs[meta.returnBtf === KERNEL_BTF ? 0 : 1]!;
   const type = btf.resolve(meta.returnTypeId);
-  if (!isStruct(btf, type)) {
+  if (!isStructOrUnion(btf, type)) {
     const size = btf.resolveSize(type);
     if (size === undefined) env.fail(`unable to resolve the size of type '${btf.name(type)}': -22`);
     setPointer(w, 0, PTR_TO_MEM | flags);

@@ -217,7 +217,7 @@ function classify(env: Env, meta: KfuncMeta, argument: number): ArgumentKind {
   if (struct === 'bpf_res_spin_lock') return 'res_spin_lock';
   const type = w[base + TYPE]!;
   if ((type & BASE_TYPE_MASK) === PTR_TO_BTF_ID || structOfRegister(type) !== undefined) {
-    if (!isStruct(btf, parameter.pointee)) {
+    if (!isStructOrUnion(btf, parameter.pointee)) {
       env.fail(
         `kernel function ${prototype.name} args#${argument} pointer type ${kindWord(btf, parameter.pointee)} ` +
           `${parameter.pointeeName} is not supported`,

@@ -5,7 +5,7 @@ import type { Btf } from '../../object/btf/btf.ts';
 import { BTF_KIND_FUNC, BTF_KIND_FUNC_PROTO, BTF_KIND_PTR } from '../../object/btf/kinds.ts';
 import type { Env } from '../context.ts';
 import { KERNEL_BTF } from '../context.ts';
-import { isPointer, isScalarType, isStruct } from './btf-words.ts';
+import { isPointer, isScalarType, isStructOrUnion } from './btf-words.ts';
 
 export interface KfuncParameter {
   readonly name: string;
@@ -77,5 +77,5 @@ export function hasSuffix(parameter: KfuncParameter, suffix: string): boolean {
 
 /** Whether the result is a pointer to a struct. */
 export function returnsStructPointer(btf: Btf, prototype: KfuncPrototype): boolean {
-  return btf.kind(prototype.result) === BTF_KIND_PTR && isStruct(btf, btf.resolve(btf.typeId(prototype.result)));
+  return btf.kind(prototype.result) === BTF_KIND_PTR && isStructOrUnion(btf, btf.resolve(btf.typeId(prototype.result)));
 }

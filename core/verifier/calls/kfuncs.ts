@@ -239,7 +239,7 @@ function setResult(env: Env, meta: KfuncMeta, insn: number): void {
   const isNode = isStruct(kernel, pointee) && (pointeeName === 'bpf_rb_node' || pointeeName === 'bpf_list_node');
   if (!setSpecialResult(env, meta, kernel)) {
     if (pointee === 0) setUnknownScalar(w, 0);
-    else if (isStructOrUnion(kernel, pointee)) setStructResult(env, meta, pointee);
+    else if (isStruct(kernel, pointee)) setStructResult(env, meta, pointee);
     else setMemoryResult(env, meta, kernel, pointee);
   }
   if (mayBeNull(meta)) {
@@ -344,7 +344,7 @@ function setCast(env: Env, kernel: Btf, constant: bigint): void {
   const { w } = env.frame;
   const id = Number(BigInt.asUintN(32, constant));
   if (id >= kernel.typeCount) env.fail(`Unknown type ID ${constant} passed to kfunc bpf_rdonly_cast`);
-  if (isStruct(kernel, id)) {
+  if (isStructOrUnion(kernel, id)) {
     setPointer(w, 0, PTR_TO_BTF_ID | PTR_UNTRUSTED);
     w[AUX0] = id;
     w[AUX1] = KERNEL_BTF;
@@ -360,7 +360,7 @@ function setNewObject(env: Env, meta: KfuncMeta, perCpu: boolean): void {
   const btf = env.btfs[PROGRAM_BTF];
   if (btf === undefined) return env.fail('bpf_obj_new/bpf_percpu_obj_new requires prog BTF');
   const id = Number(constant);
-  if (!isStructOrUnion(btf, id)) env.fail('bpf_obj_new/bpf_percpu_obj_new type ID argument must be of a struct');
+  if (!isStruct(btf, id)) env.fail('bpf_obj_new/bpf_percpu_obj_new type ID argument must be of a struct');
   if (perCpu) {
     if (btf.size(id) > MAX_PERCPU_OBJECT) {
       env.fail(`bpf_percpu_obj_new type size (${btf.size(id)}) is greater than ${MAX_PERCPU_OBJECT}`);

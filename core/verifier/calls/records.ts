@@ -23,7 +23,7 @@ import type { Env } from '../context.ts';
 import { KERNEL_BTF, PROGRAM_BTF } from '../context.ts';
 import { AUX0, AUX1, TYPE } from '../state.ts';
 import { BASE_TYPE_MASK, PTR_TO_BTF_ID, PTR_TO_MAP_VALUE, typeIsPointerAllocated } from '../types.ts';
-import { isStructOrUnion } from './btf-words.ts';
+import { isStruct } from './btf-words.ts';
 
 export type FieldKind =
   | 'bpf_spin_lock'
@@ -154,7 +154,7 @@ class Parser {
 
   fields(typeId: number): Found[] {
     const btf = this.#btf;
-    if (isStructOrUnion(btf, typeId)) return this.#structFields(typeId, 0);
+    if (isStruct(btf, typeId)) return this.#structFields(typeId, 0);
     if (btf.kind(typeId) !== BTF_KIND_DATASEC) throw new MalformedRecord();
     const found: Found[] = [];
     for (const variable of btf.sectionVariables(typeId)) {
@@ -194,7 +194,7 @@ class Parser {
 
     const kind = this.#kindOf(type);
     if (kind === undefined) {
-      if (!isStructOrUnion(btf, type)) return [];
+      if (!isStruct(btf, type)) return [];
       const size = btf.size(type);
       if (expected !== 0 && expected !== size * elements) return [];
       if (level + 1 >= MAX_DEPTH) throw new MalformedRecord();
@@ -221,7 +221,7 @@ class Parser {
       }
       return kind;
     }
-    return (this.#mask.has('kptr') || this.#mask.has('uptr')) && !isStructOrUnion(this.#btf, type) ? 'kptr' : undefined;
+    return (this.#mask.has('kptr') || this.#mask.has('uptr')) && !isStruct(this.#btf, type) ? 'kptr' : undefined;
   }
 
   #special(
@@ -234,7 +234,7 @@ class Parser {
   ): Found | undefined {
     const btf = this.#btf;
     if (kind === 'kptr') return this.#kernelPointer(type, offset, size);
-    if (!isStructOrUnion(btf, type) || btf.size(type) !== size) return undefined;
+    if (!isStruct(btf, type) || btf.size(type) !== size) return undefined;
     if (kind !== 'bpf_list_head' && kind !== 'bpf_rb_root') return { kind, offset, size, typeId: 0, nodeName: '' };
     const contains = btf
       .declTags(owner)
@@ -271,7 +271,7 @@ class Parser {
     }
     if (kind === 'uptr' ? !this.#mask.has('uptr') : !this.#mask.has('kptr')) return undefined;
     const pointee = btf.resolve(btf.typeId(tag));
-    if (!isStructOrUnion(btf, pointee)) throw new MalformedRecord();
+    if (!isStruct(btf, pointee)) throw new MalformedRecord();
     return { kind, offset, size, typeId: pointee, nodeName: '' };
   }
 }
@@ -324,7 +324,7 @@ function complete(btf: Btf, kernel: Btf, found: Found): BtfField {
       if (btf.memberName(typeId, i) !== found.nodeName) continue;
       const member = btf.memberTypeId(typeId, i);
       const bits = btf.memberBitOffset(typeId, i);
-      if (nodeOffset >= 0 || !isStructOrUnion(btf, member) || btf.name(member) !== nodeStruct || bits % 64 !== 0) {
+      if (nodeOffset >= 0 || !isStruct(btf, member) || btf.name(member) !== nodeStruct || bits % 64 !== 0) {
         throw new MalformedRecord();
       }
       nodeOffset = bits / 8;
@@ -434,7 +434,7 @@ function readMapBtf(env: Env, map: MapDefinition): MapBtf {
   const type = mapTypeName(map.type);
   if (btf === undefined || map.valueTypeId === 0 || MAPS_WITHOUT_BTF.has(type)) return NO_BTF;
   const valueType = btf.resolve(map.valueTypeId);
-  if (!isStructOrUnion(btf, valueType) && btf.kind(valueType) !== BTF_KIND_DATASEC) {
+  if (!isStruct(btf, valueType) && btf.kind(valueType) !== BTF_KIND_DATASEC) {
     return { hasBtf: true, record: undefined };
   }
   let record: BtfRecord | undefined;

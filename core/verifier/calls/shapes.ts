@@ -5,6 +5,7 @@ import {
   KF_FASTCALL,
   KF_ITER_NEXT,
   KF_SLEEPABLE,
+  kfuncAllowed,
   kfuncByName,
 } from '../../kernel/tables/kfuncs.ts';
 import { BTF_KIND_FUNC } from '../../object/btf/kinds.ts';
@@ -79,7 +80,9 @@ function kfuncShape(env: Env, id: number): CallShape | undefined {
   const btf = env.btfs[KERNEL_BTF];
   if (id <= 0 || btf.kind(id) !== BTF_KIND_FUNC) return undefined;
   const name = btf.name(id);
-  const flags = kfuncByName(name)?.flags ?? 0;
+  const kfunc = kfuncByName(name);
+  if (kfunc === undefined || !kfuncAllowed(env.program, kfunc)) return undefined;
+  const { flags } = kfunc;
   const prototype = btf.typeId(id);
   const work = name === 'bpf_wq_set_callback_impl' || TASK_WORK.has(name);
   return {
