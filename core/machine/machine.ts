@@ -58,7 +58,7 @@ import type { Frame } from './frames.ts';
 import { currentFrame, depthOf, floorOf, hasRoom, readFrames } from './frames.ts';
 import type { CallSite, Image } from './image.ts';
 import type { LinearMemory } from './memory.ts';
-import type { RunFacts } from './programs.ts';
+import type { LoadedProgram, RunFacts } from './programs.ts';
 import { Programs } from './programs.ts';
 import type { End, MachineFault, MachinePosition, Stop } from './stop.ts';
 import type { UnwindingState } from './unwinding.ts';
@@ -546,12 +546,13 @@ export class Machine {
     }
     const loaded = this.#programs.at(this.memory.readU32(currentFrame(this.memory) + FRAME_PROGRAM));
     const insn = loaded?.image.insnAt(pc) ?? 0;
-    if ((!write && loaded?.facts?.probeMem[insn] === 1) || this.#isArena(offset)) {
+    const fault = this.memory.check(address, size, write ? 'write' : 'read');
+    const guarded = !write && loaded?.facts?.probeMem[insn] === 1;
+    if (guarded || (loaded !== undefined && isArena(loaded, fault, offset))) {
       // What the kernel guards with an exception table: where there is nothing, a load reads zero and a store is lost.
       view.setBigUint64(VALUE, 0n, true);
       return OUT_NEXT;
     }
-    const fault = this.memory.check(address, size, write ? 'write' : 'read');
     const why = fault ?? { kind: 'unmapped', address, size, write };
     return this.#failAt(pc, 'MACHINE_ACCESS', `Insn ${insn}: ${describeFault(why)}.`, why);
   }
@@ -559,10 +560,6 @@ export class Machine {
   #isContext(offset: number, size: number): boolean {
     const shadow = this.memory.shadowAt(offset);
     return (shadow & SHADOW_TRAP) !== 0 && (offset & 7) + size <= Math.max(shadow & SHADOW_COUNT, 8);
-  }
-
-  #isArena(offset: number | undefined): boolean {
-    return offset !== undefined && this.memory.allocationAt(offset)?.label.startsWith('arena ') === true;
   }
 
   #kernelError(pc: number, error: unknown): number {
@@ -591,4 +588,11 @@ export class Machine {
   #forget(frame: number): void {
     if (this.#waiting.at(-1)?.frame === frame) this.#waiting = this.#waiting.slice(0, -1);
   }
+}
+
+/** An arena's null pointer is the first byte of the kernel's view of it, where no page is either. */
+function isArena(loaded: LoadedProgram, fault: Fault | undefined, offset: number | undefined): boolean {
+  if (loaded.arena === undefined) return false;
+  const { start, end } = loaded.arena;
+  return fault?.kind === 'null' || (offset !== undefined && offset >= start && offset < end);
 }

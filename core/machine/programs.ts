@@ -5,6 +5,7 @@ import { unwindStrategy } from '../exceptions/unwinder.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { ArenaMap } from '../kernel/maps/arena.ts';
 import { helperById } from '../kernel/tables/helpers.ts';
+import { BTF_KIND_FUNC } from '../object/btf/kinds.ts';
 import type { Program } from '../object/program.ts';
 import type { Verification } from '../verifier/verification.ts';
 import { ARENA_USER_HIGH } from './engine/layout.ts';
@@ -21,9 +22,15 @@ export interface LoadedProgram {
   readonly strategy: UnwindStrategy;
   /** Call sites that there were before it: when it is forgotten, its own go too. */
   readonly firstSite: number;
+  /** Where the program's arena is, guard pages included: an access that finds no page there is no fault. */
+  readonly arena: { readonly start: number; readonly end: number } | undefined;
 }
 
 const BPF_MAP_TYPE_ARENA = 33;
+/** Unmapped bytes before and behind an arena: as far as the 16-bit offset of an access reaches. */
+const ARENA_GUARD = 32768;
+/** Where functions of the kernel seem to be. */
+const KERNEL_TEXT = 0xffffffff81000000n;
 
 export class Programs {
   readonly #kernel: Kernel;
@@ -78,8 +85,7 @@ export class Programs {
       descriptors: facts?.descriptors ?? [],
       callback: facts?.exceptionCallback?.subprogram,
     });
-    const loaded: LoadedProgram = { image, facts, strategy, firstSite };
-    this.#useArena(program);
+    const loaded: LoadedProgram = { image, facts, strategy, firstSite, arena: this.#useArena(program) };
     this.#loaded.push(loaded);
     this.#byProgram.set(program, loaded);
     if (this.#breaksAreSet) this.#setBreaks(image, true);
@@ -114,12 +120,14 @@ export class Programs {
   }
 
   /** A program has one arena at most; what user space sees above its offsets is the engine's to know. */
-  #useArena(program: Program): void {
-    for (const definition of program.maps) {
-      if (definition.type !== BPF_MAP_TYPE_ARENA) continue;
-      const map = this.#kernel.maps.of(definition);
-      if (map instanceof ArenaMap) this.#memory.writeU32(ARENA_USER_HIGH, map.userHigh);
-    }
+  #useArena(program: Program): LoadedProgram['arena'] {
+    const definition = program.maps.find((candidate) => candidate.type === BPF_MAP_TYPE_ARENA);
+    const map = definition === undefined ? undefined : this.#kernel.maps.of(definition);
+    if (!(map instanceof ArenaMap)) return undefined;
+    this.#memory.writeU32(ARENA_USER_HIGH, map.userHigh);
+    const region = this.#memory.allocationAt(Number(map.valueAddress(0) & 0xffffffffn));
+    if (region === undefined) return undefined;
+    return { start: region.offset - ARENA_GUARD, end: region.offset + region.size + ARENA_GUARD };
   }
 }
 
@@ -127,7 +135,8 @@ function kernelAddresses(kernel: Kernel): Addresses {
   return {
     map: (definition) => kernel.maps.of(definition).address,
     mapValue: (definition, offset) => kernel.maps.of(definition).valueAddress(offset),
-    variable: (btfId) => kernel.variable(btfId),
+    // A function's address is only ever compared with null: does this kernel have it?
+    variable: (id) => (kernel.btf.kind(id) === BTF_KIND_FUNC ? KERNEL_TEXT + BigInt(id * 16) : kernel.variable(id)),
     helper: (id) => ({ name: helperById(id)?.name ?? `helper#${id}`, behaviour: kernel.helper(id) }),
     kfunc: (name) => kernel.kfunc(name),
   };
