@@ -296,6 +296,10 @@ function stepBackExit(env: Env, wanted: Wanted, next: number): StepResult {
   // What runs after an exit stands behind the call that the exit returns to, or is the callback's caller.
   const returnsToCall = next >= 1 && isSubprogramCall(env.insns, next - 1);
   const wantsResult = returnsToCall && wanted.hasRegister(0);
+  if (next >= 0 && env.facts.callsCallback[next] === 1) {
+    // A callback returns to the call itself, whose arguments are wanted for the call, not for what ran before it.
+    for (let register = 1; register <= 5; register++) wanted.clearRegister(register);
+  }
   if (returnsToCall) expectNone(env, wanted.registers[wanted.frame]! & ARGUMENTS, 'arguments after a call');
   wanted.clearRegister(0);
   enterCallee(env, wanted);

@@ -212,6 +212,8 @@ function stackText(env: Env, frame: Frame, all: boolean): string {
         const parts: string[] = [];
         if (w[base + ID] !== 0) parts.push(`id=${w[base + ID]}`);
         if (w[base + REF_OBJ_ID] !== 0) parts.push(`ref_id=${w[base + REF_OBJ_ID]}`);
+        // Linux keeps "is the first slot" in the same word as the number that it prints here.
+        parts.push('dynptr_id=1');
         text += ` fp${-(slot + 1) * 8}=dynptr_${dynptrTypeName(w[base + AUX0]!)}(${parts.join(',')})`;
         break;
       }

@@ -264,6 +264,8 @@ function hasTrampoline(user: HelperUser): boolean {
 }
 
 const TCP_CONNECT = new Set<string>(['cgroup_inet4_connect', 'cgroup_inet6_connect']);
+/** A congestion control that is being replaced must not replace itself again. */
+const isNotRelease = (user: HelperUser): boolean => user.structOps?.member !== 'release';
 const isIterator = (user: HelperUser): boolean => user.attachType === 'trace_iter';
 
 /** Further conditions, by helper and program type (`*` for all types). */
@@ -281,10 +283,12 @@ const CONDITIONS: Readonly<Record<string, Readonly<Record<string, (user: HelperU
   setsockopt: {
     cgroup_sockopt: (user) => user.attachType === 'cgroup_setsockopt',
     lsm: (user) => user.attachType === 'lsm_cgroup' && LSM_SOCKOPT_HOOKS.has(user.attachTarget ?? ''),
+    struct_ops: isNotRelease,
   },
   getsockopt: {
     cgroup_sockopt: (user) => user.attachType === 'cgroup_setsockopt',
     lsm: (user) => user.attachType === 'lsm_cgroup' && LSM_SOCKOPT_HOOKS.has(user.attachTarget ?? ''),
+    struct_ops: isNotRelease,
   },
   seq_printf: { '*': isIterator },
   seq_write: { '*': isIterator },

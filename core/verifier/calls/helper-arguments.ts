@@ -357,9 +357,7 @@ export function checkHelperArgument(env: Env, argument: number, meta: CallMeta, 
   if ((argType & BASE_TYPE_MASK) === ARG_PTR_TO_MAP_VALUE) argType = resolveMapArgument(env, meta, argType);
 
   const nullArgument = isNull(w, base);
-  if (nullArgument && (argType & PTR_MAYBE_NULL) !== 0) {
-    markChainPrecision(env, regno);
-  } else {
+  if (!nullArgument || (argType & PTR_MAYBE_NULL) === 0) {
     const typeId = demand.struct === '' ? 0 : env.btfs[KERNEL_BTF].findByName(demand.struct, BTF_KIND_STRUCT);
     checkRegisterType(env, regno, { argType, typeId, helper: helper.name, kptr: meta.kptr });
     checkArgumentOffset(env, regno, argType);

@@ -51,7 +51,8 @@ import {
   setUnknownScalar,
   u64Number,
 } from '../state.ts';
-import { pushCallbackCall } from '../subprogram-calls.ts';
+import { pushState } from '../push-state.ts';
+import { pushCallbackCall, returnFromSubprogram } from '../subprogram-calls.ts';
 import {
   BASE_TYPE_MASK,
   DYNPTR_INVALID,
@@ -115,7 +116,22 @@ export function checkHelperCall(env: Env, insn: number): void {
   setResult(env, helper, meta, insn, returnsPerCpuObject);
   checkMapCompatibility(env, meta);
   checkFunctionIp(env, helper);
-  if (changesPacket) clearAllPacketPointers(env);
+  if (helper.name === 'tail_call') leaveByTailCall(env, insn);
+  else if (changesPacket) clearAllPacketPointers(env);
+}
+
+/**
+ * A tail call that succeeds ends the subprogram it is made in: one path returns to the caller with whatever the other program returned, one goes
+ * on behind the call. In the main program only the second can be seen.
+ */
+function leaveByTailCall(env: Env, insn: number): void {
+  if (env.state.frames.length === 1) return;
+  env.scratchRegister(0);
+  pushState(env, insn + 1, insn);
+  clearAllPacketPointers(env);
+  setUnknownScalar(env.frame.w, 0);
+  returnFromSubprogram(env);
+  env.insn--;
 }
 
 function isPerCpuPointer(helper: Helper): boolean {
@@ -210,7 +226,6 @@ function checkSpecialRules(env: Env, helper: Helper, meta: CallMeta, insn: numbe
       return false;
     case 'get_local_storage':
       if (!isNull(w, 2 * ROW)) env.fail("get_local_storage() doesn't support non-zero flags");
-      markChainPrecision(env, 2);
       return false;
     case 'for_each_map_elem':
       pushCallbackCall(env, insn, meta.subprogram, setMapElementCallback);
