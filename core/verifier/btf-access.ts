@@ -20,6 +20,7 @@ import { structRecord } from './calls/records.ts';
 import type { Env } from './context.ts';
 import { KERNEL_BTF } from './context.ts';
 import { tnumLogText } from './print-state.ts';
+import { inRcuSection } from './rcu-section.ts';
 import { isRcuRegister, isTrustedRegister, markBtfRegister } from './registers.ts';
 import { AUX0, AUX1, REF_OBJ_ID, ROW, TYPE, VALUE, isConst } from './state.ts';
 import {
@@ -257,16 +258,6 @@ export function btfStructAccess(
     }
   }
   return env.reject();
-}
-
-/** Reads only happen while the object cannot go away: in an RCU section, under a lock, or in a program that does not sleep. */
-function inRcuSection(env: Env): boolean {
-  const { activeRcuLocks, activeLocks } = env.state;
-  return activeRcuLocks > 0 || activeLocks > 0 || !inSleepable(env);
-}
-
-function inSleepable(env: Env): boolean {
-  return env.program.sleepable || env.state.inSleepable;
 }
 
 /** Checks a load or store through a register that holds a BTF pointer; `offset` already has the register's constant part. */

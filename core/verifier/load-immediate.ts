@@ -6,7 +6,7 @@ import { checkResourceLeak } from './calls/references.ts';
 import { KERNEL_BTF, type Env } from './context.ts';
 import { subprogramStartingAt } from './control-flow.ts';
 import { kernelSymbol } from './kernel-symbols.ts';
-import { checkPtrOffReg } from './memory.ts';
+import { checkPtrOffReg } from './pointer-offset.ts';
 import { DST_OP, SRC_OP, checkRegArg, clearCallerSaved } from './registers.ts';
 import { AUX0, AUX1, OFF, ROW, TYPE, setKnownScalar, setUnknownScalar } from './state.ts';
 import {

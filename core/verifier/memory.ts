@@ -25,6 +25,7 @@ import { checkMapKptrAccess } from './calls/kptrs.ts';
 import { KPTR_KINDS, findField, mapRecord } from './calls/records.ts';
 import { checkContextAccess } from './context-access.ts';
 import type { Env } from './context.ts';
+import { checkPtrOffReg } from './pointer-offset.ts';
 import { tnumLogText } from './print-state.ts';
 import {
   DST_OP,
@@ -253,19 +254,6 @@ export function checkPacketAccess(
   const range = w[base + AUX0]!;
   if (range < 0 || !insideMemory(env, register, off, size, range, zeroSizeAllowed))
     env.fail(`R${register} offset is outside of the packet`);
-}
-
-/** A pointer that must be used as it was handed out: nothing added to it. */
-export function checkPtrOffReg(env: Env, register: number, fixedOffsetOk = false): void {
-  const w = env.frame.w;
-  const base = register * ROW;
-  const name = regTypeName(w[base + TYPE]!);
-  const off = w[base + OFF]!;
-  if (off < 0) env.fail(`negative offset ${name} ptr R${register} off=${off} disallowed`);
-  if (!fixedOffsetOk && off !== 0)
-    env.fail(`dereference of modified ${name} ptr R${register} off=${off} disallowed`);
-  if (!isConst(w, base) || (w[base + VALUE]! | w[base + VALUE + 1]!) !== 0)
-    env.fail(`variable ${name} access var_off=${tnumLogText(w, base + VALUE)} disallowed`);
 }
 
 function checkBufferOffset(env: Env, what: string, register: number, off: number, size: number): void {

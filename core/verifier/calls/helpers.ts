@@ -80,7 +80,7 @@ import { isStructOrUnion } from './btf-words.ts';
 import { checkConstString, isValidFormat } from './const-strings.ts';
 import { dynptrId, dynptrKind, dynptrReference, isPacketDynptr, unmarkDynptr } from './dynptrs.ts';
 import { CallMeta, calledHelper, checkHelperArgument } from './helper-arguments.ts';
-import { inRcuSection } from './iterators.ts';
+import { inRcuSection } from '../rcu-section.ts';
 import { helperName } from './names.ts';
 import { clearAllPacketPointers, helperChangesPacket } from './packet.ts';
 import { LOCK_KINDS, mapRecord } from './records.ts';

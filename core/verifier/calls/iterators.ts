@@ -9,6 +9,7 @@ import type { Env } from '../context.ts';
 import { KERNEL_BTF } from '../context.ts';
 import { pushState } from '../push-state.ts';
 import { checkMemAccess } from '../memory.ts';
+import { inRcuSection } from '../rcu-section.ts';
 import { findPreviousEntry } from '../prune.ts';
 import { markPtrNotNull } from '../registers.ts';
 import { widenImpreciseScalars } from '../states-equal.ts';
@@ -43,12 +44,6 @@ import {
 export interface IteratorPlace {
   readonly frameno: number;
   readonly slot: number;
-}
-
-/** Whether the program is in a section that keeps RCU-protected objects alive. */
-export function inRcuSection(env: Env): boolean {
-  const { state } = env;
-  return state.activeRcuLocks > 0 || state.activeLocks > 0 || !(env.program.sleepable || state.inSleepable);
 }
 
 /** `num` of struct bpf_iter_num. */

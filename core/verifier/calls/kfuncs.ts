@@ -50,7 +50,8 @@ import { inRbtreeCallback, setRbtreeAddCallback, setTaskWorkCallback, setTimerCa
 import { flagOfDynptrKind } from './dynptrs.ts';
 import { processExceptionCallback } from './exception-callback.ts';
 import { convertOwningToNonOwning, markGraphNode, setNonOwning } from './graph.ts';
-import { inRcuSection, iteratorRow, processIteratorNext } from './iterators.ts';
+import { iteratorRow, processIteratorNext } from './iterators.ts';
+import { inRcuSection } from '../rcu-section.ts';
 import { KfuncMeta, checkKfuncArguments, isScalarStruct } from './kfunc-arguments.ts';
 import type { KfuncPrototype } from './kfunc-prototypes.ts';
 import { kfuncPrototype, returnsStructPointer } from './kfunc-prototypes.ts';

@@ -4,7 +4,8 @@ import { RCU_PROTECTED } from '../../kernel/tables/btf-lists.ts';
 import type { Env } from '../context.ts';
 import { KERNEL_BTF } from '../context.ts';
 import { structIdsMatch } from '../btf-access.ts';
-import { checkPtrOffReg } from '../memory.ts';
+import { checkPtrOffReg } from '../pointer-offset.ts';
+import { inRcuSection } from '../rcu-section.ts';
 import { markBtfRegister } from '../registers.ts';
 import { AUX0, AUX1, OFF, ROW, TYPE, VALUE, isConst, isNull } from '../state.ts';
 import {
@@ -21,7 +22,6 @@ import {
   regTypeName,
   typeIsPointerAllocated,
 } from '../types.ts';
-import { inRcuSection } from './iterators.ts';
 import type { BtfField } from './records.ts';
 import { KPTR_KINDS, findField, mapHasBtf, registerRecord, structRecord } from './records.ts';
 
