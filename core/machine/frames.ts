@@ -110,11 +110,18 @@ export function savedAt(register: CalleeSaved): number {
   return SAVED_R6 - (register - 6) * 8;
 }
 
+/** What the kernel knows about what a program holds. */
+export interface Resources {
+  held(): readonly HeldResource[];
+  /** The value by which the ledger knows what a pointer leads into: a program may hold an object by a pointer to its list node. */
+  nameOf(value: bigint): bigint;
+}
+
 /** What the unwinder asks. Answers are read from memory when they are asked for: at a throw everything stands still. */
 export function unwindPort(
   memory: LinearMemory,
   images: readonly Image[],
-  held: () => readonly HeldResource[],
+  resources: Resources,
 ): UnwindPort & { readonly stack: readonly Frame[] } {
   const all = readFrames(memory, images);
   const boundary = all.findIndex((frame) => frame.boundary);
@@ -123,11 +130,12 @@ export function unwindPort(
   return {
     stack,
     frames: () => stack.map(toUnwindFrame),
-    held,
+    held: () => resources.held(),
     readPlace(depth, place, resource) {
       const frame = at(depth);
       if (frame === undefined) return { value: 0n, found: { kind: 'region' } };
-      return readPlace(memory, frame, at(depth + 1), place, resource);
+      const { value, found } = readPlace(memory, frame, at(depth + 1), place, resource);
+      return { value: resources.nameOf(value), found };
     },
   };
 }

@@ -103,7 +103,10 @@ export class Unwinding {
     const { memory, programs, kernel } = this.#host;
     // From here on the throw is the instruction at which the innermost frame stands.
     memory.view.setUint32(PC, pc, true);
-    const port = unwindPort(memory, programs.images(), () => kernel.ledger.held());
+    const port = unwindPort(memory, programs.images(), {
+      held: () => kernel.ledger.held(),
+      nameOf: (value) => kernel.resourceValue(value),
+    });
     const boundary = port.stack.at(-1);
     const strategy = boundary === undefined ? undefined : programs.at(boundary.image.index)?.strategy;
     if (strategy === undefined) return { code: 'MACHINE_INTERNAL', message: 'A throw has no program around it.' };

@@ -96,6 +96,7 @@ export function rig(options: RigOptions = {}): Rig {
     legacyLoad: (_context: bigint, offset: number, size: number) =>
       offset + size <= 16 ? BigInt(offset * 256 + size) : undefined,
     tick: () => undefined,
+    resourceValue: (value: bigint) => value,
     checkpoint: () => ({ memory: memory.checkpoint(), ledger: ledger.checkpoint() }),
     restore: (checkpoint: { memory: unknown; ledger: ReturnType<Ledger['checkpoint']> }) => {
       memory.restore(checkpoint.memory);
