@@ -163,7 +163,8 @@ function planFrame(
 ): UnwindDefect | undefined {
   const releases: Extract<UnwindStep, { kind: 'release' }>[] = [];
   const skips: UnwindStep[] = [];
-  for (const entry of entries) {
+  // Two references to one object have one value: the entry acquired last takes the newest.
+  for (const entry of [...entries].sort((a, b) => latest(b) - latest(a))) {
     const { value, found } = port.readPlace(frame.frame, entry.place, entry.resource);
     const place = formatPlace(entry.place);
     const resource = ledger.take(entry, value);
@@ -183,6 +184,10 @@ function planFrame(
   releases.sort((a, b) => b.resource.id - a.resource.id);
   steps.push(...skips, ...releases);
   return undefined;
+}
+
+function latest(entry: DescriptorEntry): number {
+  return entry.acquiredAt[entry.acquiredAt.length - 1] ?? -1;
 }
 
 /** A pointer may be null on the path taken; an iterator or dynptr whose constructor failed is there but holds nothing. */

@@ -40,9 +40,13 @@ interface Site {
 
 export class Assertions {
   readonly #sites = new Map<number, Site>();
+  /** By instruction, so that the other jumps cost one load. */
+  readonly #isSite: Uint8Array;
 
   constructor(env: Env) {
     const { insns } = env;
+    this.#isSite = new Uint8Array(insns.length);
+    if (!env.subprograms.some((subprogram) => subprogram.mightThrow)) return;
     for (let insn = 0; insn < insns.length; insn++) {
       if (!isConditionalJump(insns.code[insn]!)) continue;
       const fallThrough = throwBehind(env, insn + 1);
@@ -50,6 +54,7 @@ export class Assertions {
       if ((fallThrough === undefined) === (target === undefined)) continue;
       const throwInsn = fallThrough ?? target;
       if (throwInsn === undefined) continue;
+      this.#isSite[insn] = 1;
       this.#sites.set(insn, {
         insn,
         throwInsn,
@@ -57,6 +62,10 @@ export class Assertions {
         rows: new Int32Array(2 * ROW),
       });
     }
+  }
+
+  has(insn: number): boolean {
+    return this.#isSite[insn] === 1;
   }
 
   /** Notes the tested register before an assertion's comparison; `w` is the frame's words. */

@@ -111,15 +111,19 @@ export function checkConditionalJump(env: Env): void {
   }
   if (flags !== 0) pushHistory(env, env.state, flags, undefined);
 
+  const asserts = env.assertions.has(insn);
+  if (asserts) env.assertions.before(insn, w, dst);
   const taken = branchTaken(w, d, other, o, operation, narrow);
   if (taken >= 0) {
+    if (asserts) env.assertions.after(insn, taken === 0 ? w : undefined, taken === 1 ? w : undefined, dst);
     if (w[d + TYPE] === SCALAR_VALUE) markChainPrecision(env, dst);
     if (byRegister && w[o + TYPE] === SCALAR_VALUE) markChainPrecision(env, src);
     if (env.log.level >= 1) printInsnState(env);
     if (taken === 1) env.insn = insn + off;
     return;
   }
-  splitPaths(env, operation, narrow, byRegister, dst, src, insn + 1 + off);
+  const there = splitPaths(env, operation, narrow, byRegister, dst, src, insn + 1 + off);
+  if (asserts) env.assertions.after(insn, env.frame.w, there.frame.w, dst);
   if (env.log.level >= 1) printInsnState(env);
 }
 
@@ -134,7 +138,7 @@ function checkMayGoto(env: Env, code: number): void {
   env.insn = insn + insns.off[insn]!;
 }
 
-/** Queues the path on which the jump is taken and goes on with the other, each with what it knows. */
+/** Queues the path on which the jump is taken, and returns it, and goes on with the other, each with what it knows. */
 function splitPaths(
   env: Env,
   operation: number,
@@ -143,7 +147,7 @@ function splitPaths(
   dst: number,
   src: number,
   target: number,
-): void {
+): State {
   const here = env.state;
   const w = env.frame.w;
   const d = dst * ROW;
@@ -171,6 +175,7 @@ function splitPaths(
     syncLinked(there, v, d, linked);
   }
   learnNullness(env, here, there, w, v, operation, narrow, byRegister, dst, src);
+  return there;
 }
 
 function learnFromComparison(

@@ -3,11 +3,13 @@
  * facts collected per instruction, and the way to say no.
  */
 import type { Profile } from '../exceptions/profile.ts';
+import type { MergeConflict } from '../exceptions/merge.ts';
 import { DescriptorTable } from '../exceptions/merge.ts';
 import type { Instructions } from '../isa/instructions.ts';
 import type { DisassemblyNames } from '../isa/disassemble.ts';
 import type { Btf } from '../object/btf/btf.ts';
 import type { LineInfo, MapDefinition, Program } from '../object/program.ts';
+import type { Assertions } from './assertions.ts';
 import type { Log } from './log.ts';
 import type { Pending } from './push-state.ts';
 import type { Exploration } from './prune.ts';
@@ -112,6 +114,8 @@ export class Env {
   exceptionCallbackHow: 'call' | 'tag' | undefined;
   /** What unwinding will have to release (profile `proposal`). */
   readonly descriptors = new DescriptorTable();
+  /** Why that is impossible. */
+  readonly conflicts: MergeConflict[] = [];
   /** Only one arena per program; its map handle, -1 when none. */
   arena = -1;
   /** The instruction calls that may change packet data were seen. */
@@ -124,6 +128,8 @@ export class Env {
   liveness!: StackLiveness;
   /** Explored states and their counts; set before exploration. */
   exploration!: Exploration;
+  /** What the tests before throws tell; set before exploration. */
+  assertions!: Assertions;
   /** Names for printing instructions. */
   disassembly: DisassemblyNames = {};
   /** The source line that was printed last. */

@@ -71,6 +71,7 @@ export function recordHeldResources(env: Env): void {
     const insn = frames[index + 1]?.callsite ?? env.insn;
     const conflict = env.descriptors.add(frame.subprogram, insn, views[index] ?? []);
     if (conflict === undefined) return;
+    env.conflicts.push(conflict);
     const [last, ...before] = conflictLines(conflict).reverse();
     for (const line of before.reverse()) env.verbose(`${line}\n`);
     env.fail(last ?? '');

@@ -29,10 +29,12 @@ import {
 import { callShape } from './calls/shapes.ts';
 import type { Env } from './context.ts';
 import { type Postorder, successorsOf } from './control-flow.ts';
+import { unwindsFrom } from './exceptions.ts';
 import { insnText } from './print-state.ts';
 
 const CALLER_SAVED = 0x3f;
 const ARGUMENTS = 0x3e;
+const CALLEE_SAVED = 0x3c0;
 
 /** Registers read, and in the upper half registers written. Unknown instructions read everything. */
 function useAndDef(env: Env, insn: number): number {
@@ -92,6 +94,7 @@ function useAndDef(env: Env, insn: number): number {
           const shape = callShape(env, insn);
           if (shape !== undefined) use = ((1 << (shape.argumentCount + 1)) - 1) & ~1;
         }
+        if (unwindsFrom(env, insn)) use |= CALLEE_SAVED;
       } else use = (code & BPF_X) !== 0 ? dst | src : dst;
       break;
   }

@@ -127,6 +127,12 @@ export class StackLiveness {
     else this.markRead(frame, insn, 0, 1 << (slot - 32));
   }
 
+  /** All slots of all frames may be read at an instruction: the stack can be unwound from it. */
+  markAllRead(insn: number): void {
+    const instance = this.#currentInstance();
+    for (let frame = 0; frame <= instance.depth; frame++) this.#markRead(instance, frame, insn, -1, -1);
+  }
+
   /** Before an instruction: nothing written yet. */
   beginWrites(insn: number): void {
     this.#currentInstance();

@@ -6,6 +6,7 @@
 import type { Env } from './context.ts';
 import { frameInsn } from './history.ts';
 import { IdMap, hasConstantDistance } from './id-map.ts';
+import { sameOwners } from './owners.ts';
 import type { Frame, State } from './state.ts';
 import {
   AUX0,
@@ -73,6 +74,7 @@ export function statesEqual(env: Env, old: State, current: State, exactness: Exa
   if (old.inSleepable !== current.inSleepable) return false;
   idMap.reset(env.lastId);
   if (!heldEqual(old, current)) return false;
+  if (env.profile === 'proposal' && !sameOwners(old, current)) return false;
   for (let i = 0; i < old.frames.length; i++) {
     const oldFrame = old.frames[i]!;
     const frame = current.frames[i]!;

@@ -8,7 +8,8 @@ import { callShape } from './calls/shapes.ts';
 import { checkSubprogramArguments } from './calls/subprograms.ts';
 import type { Env } from './context.ts';
 import { subprogramStartingAt } from './control-flow.ts';
-import { noteCallThatMayThrow } from './exceptions.ts';
+import { checkCallThatMayThrow } from './exceptions.ts';
+import { inheritFromFrame } from './owners.ts';
 import { printState } from './print-state.ts';
 import { findPreviousEntry } from './prune.ts';
 import { pushOwnState, pushState } from './push-state.ts';
@@ -83,7 +84,6 @@ export function checkSubprogramCall(env: Env): void {
   const facts = env.subprograms[subprogram]!;
   const argumentsFit = checkSubprogramArguments(env, subprogram);
   const caller = env.frame;
-  noteCallThatMayThrow(env, subprogram);
   if (facts.linkage === 'global') {
     if (state.activeLocks !== 0) {
       env.verbose('global function calls are not allowed while holding a lock,\n');
@@ -95,6 +95,7 @@ export function checkSubprogramCall(env: Env): void {
       env.fail('a non-sleepable BPF program context');
     }
     if (!argumentsFit) env.fail(`Caller passes invalid args into func#${subprogram} ('${facts.name}')`);
+    checkCallThatMayThrow(env, subprogram);
     if (env.log.level >= 1) env.verbose(`Func#${subprogram} ('${facts.name}') is global and assumed valid.\n`);
     if (facts.changesPacketData) clearAllPacketPointers(env);
     facts.called = true;
@@ -172,6 +173,7 @@ export function returnFromSubprogram(env: Env): void {
     printState(env, state, caller.frameno, true);
   }
   state.frames.pop();
+  inheritFromFrame(state);
   env.liveness.chainChanged();
   if (!callee.inCallback) return;
   const previous = findPreviousEntry(env, state, env.insn);

@@ -1,7 +1,9 @@
 /** What verifying a program gives: the verdict, the log, and the facts that later stages use. */
 import type { Profile } from '../exceptions/profile.ts';
 import type { FrameDescriptor } from '../exceptions/descriptor.ts';
+import type { MergeConflict } from '../exceptions/merge.ts';
 import type { Program } from '../object/program.ts';
+import type { AssertionFact } from './assertions.ts';
 
 export interface VerifyOptions {
   /** Which rules for exceptions; chosen from the program when absent (docs/exceptions.md, section 3). */
@@ -28,7 +30,14 @@ export interface Verification {
   /** Bytes of stack, by subprogram. */
   readonly stackDepth: readonly number[];
   readonly durationUs: number;
+  /** What unwinding releases, frame by frame (profile `proposal`). */
   readonly descriptors: readonly FrameDescriptor[];
+  /** How often a path met a descriptor that an earlier path had made. */
+  readonly merges: number;
+  /** Why descriptors could not be merged: at most one, since it rejects the program. */
+  readonly conflicts: readonly MergeConflict[];
+  /** The tests that guard throws, and what each of them told. */
+  readonly assertions: readonly AssertionFact[];
   readonly exceptionCallback?: { readonly subprogram: number; readonly how: 'call' | 'tag' };
   /** Per instruction: 1 when some path reaches it. */
   readonly seen: Uint8Array;

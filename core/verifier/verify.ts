@@ -5,8 +5,9 @@
 import { isKfuncCall, subprogramStarts } from '../isa/control-flow.ts';
 import { profileOf, type Profile } from '../exceptions/profile.ts';
 import type { Program } from '../object/program.ts';
-import { admitInstructions, checkAttachment } from './admission.ts';
+import { admitInstructions, checkAttachment, checkSubprogramResults } from './admission.ts';
 import { prepareEntryArguments } from './calls/subprograms.ts';
+import { Assertions } from './assertions.ts';
 import { Env, Rejection, type SubprogramFacts } from './context.ts';
 import { checkCfg, checkSubprograms, computeLoops, computePostorder } from './control-flow.ts';
 import { explore, type Limits } from './explore.ts';
@@ -116,11 +117,13 @@ function verifyAll(env: Env, limits: Limits): void {
   if (env.log.level >= 2)
     env.subprograms.forEach((facts, index) => env.verbose(`func#${index} @${facts.start}\n`));
   checkSubprograms(env);
+  checkSubprogramResults(env);
   admitInstructions(env);
   checkCfg(env);
   const postorder = computePostorder(env);
   env.liveness = new StackLiveness(env, postorder);
   env.exploration = new Exploration(env.insns.length);
+  env.assertions = new Assertions(env);
   checkAttachment(env);
   computeLoops(env);
   computeLiveRegisters(env, postorder);
@@ -186,6 +189,9 @@ export function verify(program: Program, options: VerifyOptions = {}): Verificat
     stackDepth: env.subprograms.map((facts) => facts.stackDepth),
     durationUs: Math.round((performance.now() - began) * 1000),
     descriptors: env.descriptors.finish(),
+    merges: env.descriptors.merges,
+    conflicts: env.conflicts,
+    assertions: env.assertions?.facts(env) ?? [],
     ...(env.exceptionCallback >= 0 && env.exceptionCallbackHow !== undefined
       ? { exceptionCallback: { subprogram: env.exceptionCallback, how: env.exceptionCallbackHow } }
       : {}),

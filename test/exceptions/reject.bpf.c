@@ -30,7 +30,7 @@ char _license[] SEC("license") = "GPL";
 	"exit\n"
 
 /* A task on one path, a cpumask on the other, in one slot. */
-SEC("tc") __naked int two_pointer_types(void)
+SEC("syscall") __naked int two_pointer_types(void)
 {
 	asm volatile(EITHER_WAY ACQUIRE_TASK "*(u64 *)(r10 - 8) = r0\n"
 					     "goto 2f\n"

@@ -32,6 +32,9 @@ function verified(changes: Partial<Verification> = {}): Outcome {
     stackDepth: [0, 0],
     durationUs: 345.6,
     descriptors: [],
+    merges: 0,
+    conflicts: [],
+    assertions: [],
     seen: new Uint8Array(program.instructions.length),
     probeMem: new Uint8Array(program.instructions.length),
     ...changes,
@@ -173,6 +176,9 @@ describe('the JSON of verify', () => {
       profile: null,
       insns: 0,
       descriptors: [],
+    merges: 0,
+    conflicts: [],
+    assertions: [],
       log: '',
     });
   });
