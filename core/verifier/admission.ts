@@ -18,7 +18,7 @@ import {
   BPF_PSEUDO_MAP_FD,
   BPF_PSEUDO_MAP_VALUE,
 } from '../isa/opcodes.ts';
-import { BTF_KIND_FUNC, BTF_KIND_FUNC_PROTO, BTF_KIND_VAR } from '../object/btf/kinds.ts';
+import { BTF_KIND_FUNC, BTF_KIND_FUNC_PROTO, BTF_KIND_INT, BTF_KIND_VAR } from '../object/btf/kinds.ts';
 import type { MapDefinition, ProgramTypeName } from '../object/program.ts';
 import { attachPrototype } from './attach-prototype.ts';
 import { isGplCompatible } from './btf-access.ts';
@@ -157,6 +157,24 @@ function checkMapSuitsProgram(env: Env, map: MapDefinition): void {
   if (type === 'struct_ops') env.fail('bpf_struct_ops map cannot be used in prog');
   if (program.sleepable && !SLEEPABLE_MAPS.has(type)) {
     env.fail('Sleepable programs can only use array, hash, ringbuf and local storage maps');
+  }
+}
+
+/**
+ * Tail calls and packet loads may end a subprogram early, with a number as its result: so it must return one.
+ * (A program without BTF says nothing about its subprograms, so that they may do neither.)
+ */
+export function checkSubprogramResults(env: Env): void {
+  const btf = env.program.btf;
+  for (const subprogram of env.subprograms.slice(1)) {
+    if (!subprogram.hasLdAbs && !subprogram.hasTailCall) continue;
+    const { funcTypeId } = subprogram;
+    if (btf === undefined || funcTypeId === 0) {
+      env.fail(`${subprogram.hasLdAbs ? 'LD_ABS' : 'tail_call'} is not allowed in subprogs without BTF`);
+    }
+    const result = btf.resolve(btf.typeId(btf.typeId(funcTypeId)));
+    if (btf.isEnum(result) || (btf.kind(result) === BTF_KIND_INT && btf.size(result) <= 8)) continue;
+    env.fail(`${subprogram.hasLdAbs ? 'LD_ABS' : 'tail_call'} is only allowed in functions that return 'int'.`);
   }
 }
 

@@ -1,5 +1,13 @@
 /** 64-bit immediate loads in all their forms, and the packet loads of classic BPF. */
-import { BPF_DW, BPF_PSEUDO_BTF_ID, BPF_PSEUDO_FUNC, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_IDX, BPF_PSEUDO_MAP_IDX_VALUE, BPF_PSEUDO_MAP_VALUE } from '../isa/opcodes.ts';
+import {
+  BPF_DW,
+  BPF_PSEUDO_BTF_ID,
+  BPF_PSEUDO_FUNC,
+  BPF_PSEUDO_MAP_FD,
+  BPF_PSEUDO_MAP_IDX,
+  BPF_PSEUDO_MAP_IDX_VALUE,
+  BPF_PSEUDO_MAP_VALUE,
+} from '../isa/opcodes.ts';
 import { callTarget } from '../isa/control-flow.ts';
 import { BPF_MAP_TYPE_ARENA } from '../kernel/tables/map-types.ts';
 import { checkResourceLeak } from './calls/references.ts';
@@ -7,16 +15,11 @@ import { KERNEL_BTF, type Env } from './context.ts';
 import { subprogramStartingAt } from './control-flow.ts';
 import { kernelSymbol } from './kernel-symbols.ts';
 import { checkPtrOffReg } from './pointer-offset.ts';
+import { pushState } from './push-state.ts';
 import { DST_OP, SRC_OP, checkRegArg, clearCallerSaved } from './registers.ts';
+import { returnFromSubprogram } from './subprogram-calls.ts';
 import { AUX0, AUX1, OFF, ROW, TYPE, setKnownScalar, setUnknownScalar } from './state.ts';
-import {
-  BASE_TYPE_MASK,
-  CONST_PTR_TO_MAP,
-  PTR_TO_BTF_ID,
-  PTR_TO_CTX,
-  PTR_TO_FUNC,
-  PTR_TO_MAP_VALUE,
-} from './types.ts';
+import { BASE_TYPE_MASK, CONST_PTR_TO_MAP, PTR_TO_BTF_ID, PTR_TO_CTX, PTR_TO_FUNC, PTR_TO_MAP_VALUE } from './types.ts';
 
 /** The two-slot load at env.insn. */
 export function checkLdImm64(env: Env): void {
@@ -86,12 +89,7 @@ export function checkLdAbs(env: Env): void {
   const { type } = env.program;
   if (type !== 'socket_filter' && type !== 'sched_cls' && type !== 'sched_act')
     env.fail('BPF_LD_[ABS|IND] instructions not allowed for this program type');
-  if (
-    insns.dst[insn] !== 0 ||
-    insns.off[insn] !== 0 ||
-    (code & 0x18) === BPF_DW ||
-    (absolute && insns.src[insn] !== 0)
-  )
+  if (insns.dst[insn] !== 0 || insns.off[insn] !== 0 || (code & 0x18) === BPF_DW || (absolute && insns.src[insn] !== 0))
     env.fail('BPF_LD_[ABS|IND] uses reserved fields');
   checkRegArg(env, CONTEXT_REGISTER, SRC_OP);
   // Reading beyond the packet ends the program: what it holds would be lost.
@@ -103,4 +101,12 @@ export function checkLdAbs(env: Env): void {
   checkPtrOffReg(env, CONTEXT_REGISTER);
   clearCallerSaved(env, frame);
   setUnknownScalar(frame.w, 0);
+  if (env.state.frames.length === 1) return;
+  // A load outside of the packet ends the subprogram with a result of zero: that way is followed first.
+  env.scratchRegister(0);
+  pushState(env, insn + 1, insn);
+  setKnownScalar(frame.w, 0, 0, 0);
+  returnFromSubprogram(env);
+  // The instruction after the call is where this path goes on; whoever called counts one up.
+  env.insn--;
 }

@@ -162,6 +162,8 @@ export function destroyIfDynptrSlot(env: Env, frame: Frame, slot: number): void 
   if (dynptrTypeIsReferenced(w[base + AUX0]!)) env.fail('cannot overwrite referenced dynptr');
   env.scratchSlot(first);
   env.scratchSlot(first - 1);
+  env.liveness.markWrite(frame.frameno, first);
+  env.liveness.markWrite(frame.frameno, first - 1);
   clearSlot(w, base);
   clearSlot(w, slotBase(first - 1));
   const id = w[base + ID]!;
@@ -260,6 +262,7 @@ function writeVariable(
       continue;
     }
     w[base + TYPE] = NOT_INIT;
+    if (isSpecialSlot(w, base)) scrubSlot(w, base);
     if (zero && type === STACK_ZERO) zeroUsed = true;
     else setSlotType(w, base, byte, STACK_MISC);
   }
@@ -280,6 +283,12 @@ function fillFromBytes(env: Env, frame: Frame, min: number, max: number, registe
   else setUnknownScalar(target, d);
 }
 
+/** Bytes of dynptrs, iterators and irq flags are the kernel's. What was never written may be read: the program may leak. */
+function checkPlainByte(env: Env, type: number, off: number, i: number, size: number): void {
+  if (type !== STACK_MISC && type !== STACK_ZERO && type !== STACK_INVALID)
+    env.fail(`invalid read from stack off ${off}+${i} size ${size}`);
+}
+
 /** A load from a fixed stack offset into a register, or (register -1) for a helper or an atomic operation. */
 function readFixed(env: Env, frame: Frame, off: number, size: number, register: number): void {
   const slot = stackSlotOf(off);
@@ -291,6 +300,11 @@ function readFixed(env: Env, frame: Frame, off: number, size: number, register: 
   checkFastcallContract(env, env.frame, env.insn, off);
   env.liveness.markReadSlot(frame.frameno, env.insn, slot);
   if (!isSpilledRegister(w, base)) {
+    for (let i = 0; i < size; i++) {
+      const type = slotType(w, base, byteOf(off + i));
+      if (type !== STACK_MISC && type !== STACK_ZERO && type !== STACK_INVALID)
+        env.fail(`invalid read from stack off ${off}+${i} size ${size}`);
+    }
     if (register >= 0) fillFromBytes(env, frame, off, off + size, register);
     return;
   }
@@ -314,8 +328,7 @@ function readFixed(env: Env, frame: Frame, off: number, size: number, register: 
         const type = slotType(w, base, byteOf(off + i));
         if (type === STACK_SPILL) spilled++;
         else if (type === STACK_ZERO) zeros++;
-        else if (type !== STACK_MISC && type !== STACK_INVALID)
-          env.fail(`invalid read from stack off ${off}+${i} size ${size}`);
+        else checkPlainByte(env, type, off, i, size);
       }
       if (spilled === size && isConst(w, base) && (w[base + VALUE]! | w[base + VALUE + 1]!) === 0)
         setKnownScalar(target, d, 0, 0);
@@ -326,7 +339,6 @@ function readFixed(env: Env, frame: Frame, off: number, size: number, register: 
       }
     }
   } else if (register >= 0) {
-    assignScalarId(env, w, base);
     copyRegister(target, d, w, base);
   }
   pushHistory(env, env.state, spillFlags(frame, slot));

@@ -16,8 +16,8 @@ const cut = '...TRUNCATED';
 /** What both logs end with and nobody compares: times, and the summary that the tool which made the log adds. */
 const trailer = /^(verification time |SUMMARY |stack depth |processed \d+ insns)/;
 
-/** Compared in both, though neither says anything about the verification: blank lines come and go with the source lines. */
-const insignificant = (line: string): boolean => line.trim() === '';
+/** Source lines and the blank ones before them say nothing about the verification. */
+const insignificant = (line: string): boolean => line.trim() === '' || /^;\s/.test(line);
 
 interface NumberedLine {
   readonly number: number;

@@ -52,6 +52,7 @@ import {
   u64Number,
 } from '../state.ts';
 import { pushState } from '../push-state.ts';
+import { refusePoisoned } from '../poison.ts';
 import { pushCallbackCall, returnFromSubprogram } from '../subprogram-calls.ts';
 import {
   BASE_TYPE_MASK,
@@ -97,7 +98,10 @@ export function inSleepable(env: Env): boolean {
 export function checkHelperCall(env: Env, insn: number): void {
   const id = env.insns.imm[insn]!;
   const name = helperName(id);
-  if (id < 0 || id > HELPER_MAX_ID) env.fail(`invalid func ${name}#${id}`);
+  if (id < 0 || id > HELPER_MAX_ID) {
+    refusePoisoned(env, insn);
+    env.fail(`invalid func ${name}#${id}`);
+  }
   const helper = helperFor(env.program, id);
   if (helper === undefined) return env.fail(`program of this type cannot use helper ${name}#${id}`);
   checkPermission(env, helper, `${name}#${id}`);
