@@ -7,7 +7,8 @@
  */
 import type { BtfSections } from './parse.ts';
 import { parseBtf, validateReferences } from './parse.ts';
-import { NameIndex, essentialName } from './names.ts';
+import type { NameTable } from './names.ts';
+import { NameIndex, essentialName, makeNameTable } from './names.ts';
 import {
   BTF_KIND_ARRAY,
   BTF_KIND_CONST,
@@ -69,7 +70,7 @@ export interface BtfOptions {
   readonly what?: string;
   /** Makes this a split BTF, whose ids and strings continue those of the base. */
   readonly base?: Btf;
-  /** Check every reference (the default); a kernel's own BTF may go without. */
+  /** Check every reference (the default). A kernel's own BTF may go without, and then an index that comes with it is used. */
   readonly validate?: boolean;
 }
 
@@ -95,6 +96,7 @@ export class Btf {
   readonly #stringBase: number;
   readonly #stringEnd: number;
   readonly #decoded = new Map<number, string>();
+  readonly #storedNames: NameTable | undefined;
   #names: NameIndex | undefined;
   #tags: Map<number, BtfDeclTag[]> | undefined;
 
@@ -105,6 +107,7 @@ export class Btf {
     this.#words = sections.words;
     this.#offsets = sections.offsets;
     this.#strings = sections.strings;
+    this.#storedNames = sections.names;
     this.#stringBase = base === undefined ? 0 : base.#stringEnd;
     this.#stringEnd = this.#stringBase + sections.strings.length;
   }
@@ -112,7 +115,7 @@ export class Btf {
   /** Opens the contents of a `.BTF` section. */
   static open(bytes: Uint8Array, options: BtfOptions = {}): Btf {
     const { what = '.BTF', base, validate = true } = options;
-    const sections = parseBtf(bytes, what, base === undefined ? 1 : base.typeCount);
+    const sections = parseBtf(bytes, what, base === undefined ? 1 : base.typeCount, !validate);
     const btf = new Btf(sections, base);
     if (validate)
       validateReferences(sections, { what, firstId: btf.firstId, endId: btf.typeCount, endString: btf.#stringEnd });
@@ -460,10 +463,9 @@ export class Btf {
     }
     const names = this.#nameIndex();
     const bytes = utf8Encoder.encode(name);
-    for (let index = names.first(utf8Encoder.encode(essentialName(name))); index !== 0; index = names.next(index)) {
+    for (const index of names.candidates(utf8Encoder.encode(essentialName(name)))) {
       const id = this.firstId + index - 1;
-      if ((kind === undefined || this.kind(id) === kind) && names.spelled(index, bytes, this.#baseStringBytes))
-        return id;
+      if ((kind === undefined || this.kind(id) === kind) && names.spelled(index, bytes)) return id;
     }
     return 0;
   }
@@ -474,7 +476,7 @@ export class Btf {
     const found = this.base === undefined ? [] : this.base.findFlavours(essential);
     if (found.length > 0) return found;
     const names = this.#nameIndex();
-    for (let index = names.first(utf8Encoder.encode(essential)); index !== 0; index = names.next(index)) {
+    for (const index of names.candidates(utf8Encoder.encode(essential))) {
       const id = this.firstId + index - 1;
       if (essentialName(this.name(id)) === essential) found.push(id);
     }
@@ -482,7 +484,16 @@ export class Btf {
   }
 
   #nameIndex(): NameIndex {
-    this.#names ??= new NameIndex(this.#words, this.#offsets, this.#strings, this.#stringBase, this.#baseStringBytes);
+    if (this.#names === undefined) {
+      const source = {
+        words: this.#words,
+        offsets: this.#offsets,
+        strings: this.#strings,
+        stringBase: this.#stringBase,
+        baseName: this.#baseStringBytes,
+      };
+      this.#names = new NameIndex(source, this.#storedNames ?? makeNameTable(source));
+    }
     return this.#names;
   }
 

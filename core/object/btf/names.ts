@@ -1,9 +1,8 @@
 /**
- * Finds types by name: a chained hash table over the names' bytes, made when the first name is asked for.
+ * Finds types by name: a hash table over the names' bytes, made when the first name is asked for, or stored with the BTF (stored-index.ts).
  *
  * It hashes the "essential" part of a name, which is what stands before the last `___` of a CO-RE flavour (`task_struct___old` → `task_struct`), so
- * one chain answers both questions, "who has this name" and "who is a flavour of it". For the 126,000 types of a kernel the table is made in some
- * 9 ms; a table kept beside the bundled BTF was tried and costs about as much to unpack as it saves.
+ * one bucket answers both questions, "who has this name" and "who is a flavour of it".
  */
 
 const CHAR_UNDERSCORE = 0x5f;
@@ -65,74 +64,85 @@ function hashEssential(strings: Uint8Array, start: number): number {
 
 const mix = (hash: number, mask: number): number => (hash ^ (hash >>> 15)) & mask;
 
-export class NameIndex {
-  readonly #heads: Uint32Array;
-  readonly #next: Uint32Array;
-  readonly #mask: number;
-  readonly #words: Uint32Array;
-  readonly #offsets: Uint32Array;
-  readonly #strings: Uint8Array;
-  readonly #stringBase: number;
+/** Types by bucket of their name's hash: those of bucket `b` are `types[starts[b]]` up to, not including, `types[starts[b + 1]]`, in ascending order. */
+export interface NameTable {
+  readonly starts: Uint32Array;
+  readonly types: Uint32Array;
+}
 
-  /**
-   * @param stringBase string offset at which `strings` begins (a split BTF continues its base's); types whose name lies below it are found by
-   *   {@link spelled} through `baseStrings`
-   */
-  constructor(
-    words: Uint32Array,
-    offsets: Uint32Array,
-    strings: Uint8Array,
-    stringBase: number,
-    baseName: (offset: number) => Uint8Array,
-  ) {
-    this.#words = words;
-    this.#offsets = offsets;
-    this.#strings = strings;
-    this.#stringBase = stringBase;
-    const count = offsets.length;
-    let size = 16;
-    while (size < count) size *= 2;
-    this.#mask = size - 1;
-    this.#heads = new Uint32Array(size);
-    this.#next = new Uint32Array(count);
-    const heads = this.#heads;
-    const next = this.#next;
-    const mask = this.#mask;
-    // From the last to the first, so that a chain runs in ascending order and the lowest id is found first, as libbpf and the kernel do.
-    for (let index = count - 1; index > 0; index--) {
-      const nameOffset = words[offsets[index]!]!;
-      if (nameOffset === 0) continue;
-      let hash: number;
-      if (nameOffset >= stringBase) {
-        hash = hashEssential(strings, nameOffset - stringBase);
-      } else {
-        const bytes = baseName(nameOffset);
-        hash = hashBytes(bytes, 0, essentialEnd(bytes, 0, bytes.length));
-      }
-      const bucket = mix(hash, mask);
-      next[index] = heads[bucket]!;
-      heads[bucket] = index;
+/** Where a BTF's names are: its words, where its types begin in them, and its strings, which begin at offset `stringBase`. */
+export interface NameSource {
+  readonly words: Uint32Array;
+  readonly offsets: Uint32Array;
+  readonly strings: Uint8Array;
+  readonly stringBase: number;
+  /** Strings below `stringBase`, which are the base's. */
+  readonly baseName: (offset: number) => Uint8Array;
+}
+
+/** Buckets for a number of types: a power of two, with some four types in each. */
+export function bucketCount(types: number): number {
+  let buckets = 16;
+  while (buckets * 4 < types) buckets *= 2;
+  return buckets;
+}
+
+/** Makes the table; for the 126,000 types of a kernel that takes some 10 ms, and twice that in a process that has just begun. */
+export function makeNameTable({ words, offsets, strings, stringBase, baseName }: NameSource): NameTable {
+  const count = offsets.length;
+  const buckets = bucketCount(count);
+  const mask = buckets - 1;
+  const starts = new Uint32Array(buckets + 1);
+  /** Bucket of each type, plus one; 0 for those without a name. */
+  const bucketOf = new Uint32Array(count);
+  for (let index = 1; index < count; index++) {
+    const nameOffset = words[offsets[index]!]!;
+    if (nameOffset === 0) continue;
+    let hash: number;
+    if (nameOffset >= stringBase) hash = hashEssential(strings, nameOffset - stringBase);
+    else {
+      const bytes = baseName(nameOffset);
+      hash = hashBytes(bytes, 0, essentialEnd(bytes, 0, bytes.length));
     }
+    const bucket = mix(hash, mask) + 1;
+    bucketOf[index] = bucket;
+    starts[bucket]!++;
+  }
+  for (let bucket = 0; bucket < buckets; bucket++) starts[bucket + 1]! += starts[bucket]!;
+  const types = new Uint32Array(starts[buckets]!);
+  const next = starts.slice();
+  for (let index = 1; index < count; index++) {
+    const bucket = bucketOf[index]!;
+    if (bucket !== 0) types[next[bucket - 1]!++] = index;
+  }
+  return { starts, types };
+}
+
+export class NameIndex {
+  readonly #source: NameSource;
+  readonly #table: NameTable;
+
+  constructor(source: NameSource, table: NameTable) {
+    this.#source = source;
+    this.#table = table;
   }
 
-  /** First index in the chain of names whose essential part may be `essential`; go on with {@link next}. 0 ends the chain. */
-  first(essential: Uint8Array): number {
-    return this.#heads[mix(hashBytes(essential, 0, essential.length), this.#mask)]!;
+  /** Types whose name may have this essential part, in ascending order. */
+  candidates(essential: Uint8Array): Uint32Array {
+    const { starts, types } = this.#table;
+    const bucket = mix(hashBytes(essential, 0, essential.length), starts.length - 2);
+    return types.subarray(starts[bucket], starts[bucket + 1]);
   }
 
-  next(index: number): number {
-    return this.#next[index]!;
-  }
-
-  /** Whether the type at `index` begins with exactly these bytes as its name, and the name ends there. Only for names in this BTF's own strings. */
-  spelled(index: number, name: Uint8Array, baseName: (offset: number) => Uint8Array): boolean {
-    const offset = this.#words[this.#offsets[index]!]!;
-    if (offset < this.#stringBase) {
+  /** Whether the name of the type at `index` is exactly this. */
+  spelled(index: number, name: Uint8Array): boolean {
+    const { words, offsets, strings, stringBase, baseName } = this.#source;
+    const offset = words[offsets[index]!]!;
+    if (offset < stringBase) {
       const own = baseName(offset);
       return own.length === name.length && own.every((byte, i) => byte === name[i]);
     }
-    const start = offset - this.#stringBase;
-    const strings = this.#strings;
+    const start = offset - stringBase;
     for (let i = 0; i < name.length; i++) if (strings[start + i] !== name[i]) return false;
     return strings[start + name.length] === 0;
   }

@@ -27,6 +27,9 @@ import {
   TYPE_HEADER_WORDS,
   trailingWords,
 } from './kinds.ts';
+import type { NameTable } from './names.ts';
+import { makeNameTable } from './names.ts';
+import { readIndex, withIndex } from './stored-index.ts';
 
 const HEADER_SIZE = 24;
 
@@ -39,6 +42,8 @@ export interface BtfSections {
   /** Word index of each type; [0] is void's. */
   readonly offsets: Uint32Array;
   readonly strings: Uint8Array;
+  /** The table of names, when the file brings it along. */
+  readonly names?: NameTable;
 }
 
 interface Header {
@@ -125,8 +130,9 @@ function indexTypes(words: Uint32Array, what: string, firstId: number, typeStart
  *
  * @param what how error messages name the input
  * @param firstId id of the first type: 1, or for a split BTF the number of types in its base
+ * @param useIndex believe an index that stands behind the BTF; not for files from just anywhere, since a wrong one gives wrong answers
  */
-export function parseBtf(bytes: Uint8Array, what: string, firstId: number): BtfSections {
+export function parseBtf(bytes: Uint8Array, what: string, firstId: number, useIndex: boolean): BtfSections {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const header = readHeader(bytes, view, what);
   if (header.typeLength % 4 !== 0)
@@ -146,6 +152,13 @@ export function parseBtf(bytes: Uint8Array, what: string, firstId: number): BtfS
       },
     );
   const words = readWords(bytes, header);
+  const stringsEnd = header.stringStart + header.stringLength;
+  const sizeOf = (at: number): number => {
+    const info = words[at + 1] ?? 0;
+    return TYPE_HEADER_WORDS + Math.max(0, trailingWords((info >>> 24) & 0x1f, info & 0xffff));
+  };
+  const stored = useIndex ? readIndex(bytes, stringsEnd, words.length, FIRST_TYPE_WORD, sizeOf) : undefined;
+  if (stored !== undefined) return { words, strings, ...stored };
   return { words, offsets: indexTypes(words, what, firstId, header.typeStart), strings };
 }
 
@@ -227,4 +240,11 @@ export function validateReferences(sections: BtfSections, limits: ReferenceLimit
         break;
     }
   }
+}
+
+/** A kernel's BTF with an index behind it, for bundling: see stored-index.ts. */
+export function addIndex(bytes: Uint8Array): Uint8Array {
+  const { words, offsets, strings } = parseBtf(bytes, 'kernel BTF', 1, false);
+  const source = { words, offsets, strings, stringBase: 0, baseName: () => new Uint8Array(0) };
+  return withIndex(bytes, words, offsets, makeNameTable(source));
 }
