@@ -154,7 +154,7 @@ function findMember(btf: Btf, type: number, at: number, size: number, flags: num
     if (btf.kind(element.typeId) === BTF_KIND_PTR) {
       if (element.size !== size || at !== start) {
         return error(
-          `cannot access ptr member ${name} with moff ${start} in struct ${btf.name(type)} with off ${at} size ${size}`,
+          `cannot access ptr member ${name} with moff ${start} in struct ${btf.name(type) || '(anon)'} with off ${at} size ${size}`,
         );
       }
       const pointee = btf.resolve(btf.typeId(element.typeId));
@@ -165,7 +165,7 @@ function findMember(btf: Btf, type: number, at: number, size: number, flags: num
     // An array of numbers may be used as scratch space, so the end is that of the whole member.
     if (at + size > end && (flags & PTR_UNTRUSTED) === 0) {
       return error(
-        `access beyond the end of member ${name} (mend:${end}) in struct ${btf.name(type)} with off ${at} size ${size}`,
+        `access beyond the end of member ${name} (mend:${end}) in struct ${btf.name(type) || '(anon)'} with off ${at} size ${size}`,
       );
     }
     return SCALAR;
@@ -197,6 +197,7 @@ export function structIdsMatch(
   neededBtf: Btf,
   neededId: number,
   strict: boolean,
+  say?: (line: string) => void,
 ): boolean {
   const same = (id: number): boolean => {
     if (id !== neededId) return false;
@@ -208,7 +209,10 @@ export function structIdsMatch(
   let id = structId;
   for (let nesting = 0; nesting < MAX_NESTING; nesting++) {
     const found = btfStructWalk(btf, id, at, 1, 0, false);
-    if (found.kind !== 'struct') return false;
+    if (found.kind !== 'struct') {
+      if (found.kind === 'error') say?.(`${found.message}\n`);
+      return false;
+    }
     id = found.typeId;
     if (same(id)) return true;
     at = 0;

@@ -227,7 +227,7 @@ export function checkRegisterType(env: Env, regno: number, demand: TypeDemand): 
   const needed = demand.typeId !== 0 ? demand.typeId : kernel.findByName('sock_common', BTF_KIND_STRUCT);
   const own = env.btfs[w[base + AUX1] === KERNEL_BTF ? 0 : 1]!;
   const strict = release && helper !== 'sk_release';
-  if (!structIdsMatch(own, w[base + AUX0]!, w[base + OFF]!, kernel, needed, strict)) {
+  if (!structIdsMatch(own, w[base + AUX0]!, w[base + OFF]!, kernel, needed, strict, (line) => env.verbose(line))) {
     env.fail(`R${regno} is of type ${own.name(w[base + AUX0]!)} but ${kernel.name(needed)} is expected`);
   }
 }

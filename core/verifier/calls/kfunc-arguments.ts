@@ -551,7 +551,7 @@ function checkBtfArgument(env: Env, meta: KfuncMeta, argument: number, isMap: bo
   const name = btf.name(id);
   const strict =
     ((meta.flags & KF_RELEASE) !== 0 && w[base + REF_OBJ_ID] !== 0) || isNoCastAlias(name, wantedName);
-  const same = structIdsMatch(btf, id, w[base + OFF]!, kernel, wanted, strict);
+  const same = structIdsMatch(btf, id, w[base + OFF]!, kernel, wanted, strict, (line) => env.verbose(line));
   if (!same && !isProjection(wantedName, name)) {
     env.fail(
       `kernel function ${meta.prototype.name} args#${argument} expected pointer to ${kindWord(kernel, wanted)} ` +

@@ -54,7 +54,7 @@ export function checkKptrMatch(env: Env, field: BtfField, regno: number): void {
   const strict = field.kind !== 'kptr_untrusted';
   const own = env.btfs[btf === KERNEL_BTF ? 0 : 1]!;
   const needed = env.btfs[field.btf === KERNEL_BTF ? 0 : 1]!;
-  if (!structIdsMatch(own, w[base + AUX0]!, w[base + OFF]!, needed, field.typeId, strict)) bad();
+  if (!structIdsMatch(own, w[base + AUX0]!, w[base + OFF]!, needed, field.typeId, strict, (line) => env.verbose(line))) bad();
 }
 
 /** Flags of a kptr loaded by an instruction: usable in an RCU section if its object is kept alive by one. */
