@@ -151,6 +151,7 @@ function swapBytes(w: Int32Array, d: number, code: number, bits: number): void {
     setBoundsUnbounded(w, d);
   }
   if (bits < 64) coerceToSize(w, d, bits >> 3);
+  clearScalarId(w, d);
   syncBounds(w, d);
 }
 

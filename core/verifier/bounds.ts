@@ -17,8 +17,9 @@ import {
   UMIN,
   VALUE,
   setBoundsUnbounded,
+  setKnown,
 } from './state.ts';
-import { tnumIntersect, tnumRange } from './tnum.ts';
+import { tnumIntersect, tnumRange, tnumStep } from './tnum.ts';
 import { copy64, equal64, lts, ltu } from './wide.ts';
 
 const s = new Int32Array(16);
@@ -76,6 +77,26 @@ function bounds64FromTnum(w: Int32Array, b: number): void {
   maxU(w, b + UMIN, w, b + VALUE);
   s[1] = w[b + VALUE + 1]! | w[b + MASK + 1]!;
   minU(w, b + UMAX, s, 0);
+  if ((w[b + MASK]! | w[b + MASK + 1]!) !== 0) onlyCommonValue(w, b);
+}
+
+/** Where the unsigned range and the tnum have just one value in common, that is the value. */
+function onlyCommonValue(w: Int32Array, b: number): void {
+  const low = w[b + UMIN]!;
+  const high = w[b + UMIN + 1]!;
+  const minIsValue = (low & ~w[b + MASK]!) === w[b + VALUE] && (high & ~w[b + MASK + 1]!) === w[b + VALUE + 1];
+  tnumStep(s, 2, w, b + VALUE, w, b + UMIN);
+  if (minIsValue) {
+    if (ltu(w, b + UMAX, s, 2)) setKnown(w, b, low, high);
+    return;
+  }
+  if (s[2] === s[0] && s[3] === s[1]) {
+    setKnown(w, b, s[0]!, s[1]!);
+    return;
+  }
+  if (ltu(w, b + UMAX, s, 2)) return;
+  tnumStep(s, 4, w, b + VALUE, s, 2);
+  if (ltu(w, b + UMAX, s, 4)) setKnown(w, b, s[2]!, s[3]!);
 }
 
 export function boundsFromTnum(w: Int32Array, b: number): void {

@@ -153,7 +153,7 @@ export class Exploration {
     if (!inLoop) return;
     const visit = this.#visitOf(env, old);
     if (visit === undefined) env.fail(`verifier bug: add backedge: no visit of a loop at insn ${old.insn}`);
-    if (env.log.level >= 2) env.verbose(`SCC backedge ${visit.name}\n`);
+    if (env.log.level >= 2) env.verbose(`SCC backedge ${printedName(visit.name)}\n`);
     const from = state.clone();
     from.insn = env.insn;
     visit.backEdges.push({ from, to: old });
@@ -268,13 +268,13 @@ export class Exploration {
     }
     if (visit.entry !== undefined) return;
     visit.entry = state;
-    if (env.log.level >= 2) env.verbose(`SCC enter ${name}\n`);
+    if (env.log.level >= 2) env.verbose(`SCC enter ${printedName(name)}\n`);
   }
 
   #leaveLoop(env: Env, state: State): void {
     const visit = this.#visitOf(env, state);
     if (visit?.entry !== state) return;
-    if (env.log.level >= 2) env.verbose(`SCC exit ${visit.name}\n`);
+    if (env.log.level >= 2) env.verbose(`SCC exit ${printedName(visit.name)}\n`);
     visit.entry = undefined;
     this.#backEdges -= visit.backEdges.length;
     this.#updatePeak();
@@ -298,6 +298,11 @@ export class Exploration {
       if (!changed) return;
     }
   }
+}
+
+/** The name in the log, where a call at instruction 0 ends the list of calls. */
+function printedName(name: string): string {
+  return name.replace(/([(,])0,.*,?\b(\d+\))$/, '$1$2');
 }
 
 /** The same for a path that may have no remembered state yet. */

@@ -6,7 +6,7 @@
  * al., "Sound, Precise, and Fast Abstract Interpretation with Tristate Numbers" (CGO 2022), which Linux uses; the
  * multiplication is the one of Linux 6.18 (join instead of add where a bit of the multiplier is unknown).
  */
-import { add64, bitLength64, sar64, shl64, shr64, sub64 } from './wide.ts';
+import { add64, bitLength64, ltu, sar64, shl64, shr64, sub64 } from './wide.ts';
 
 const t = new Int32Array(16);
 
@@ -195,6 +195,41 @@ export function tnumRange(to: Int32Array, i: number, w: Int32Array, min: number,
   to[i + 1] = w[min + 1]! & ~high;
   to[i + 2] = low;
   to[i + 3] = high;
+}
+
+const stepScratch = new Int32Array(8);
+
+/**
+ * to = the smallest value of the tnum (a, i) that is greater than the number at (z, k); its greatest value when there is none.
+ * Adding one to the distance from the smallest value must carry over the known bits: they are filled with ones for it.
+ */
+export function tnumStep(to: Int32Array, at: number, a: Int32Array, i: number, z: Int32Array, k: number): void {
+  const maxLow = a[i]! | a[i + 2]!;
+  const maxHigh = a[i + 1]! | a[i + 3]!;
+  stepScratch[0] = maxLow;
+  stepScratch[1] = maxHigh;
+  if (!ltu(z, k, stepScratch, 0)) {
+    to[at] = maxLow;
+    to[at + 1] = maxHigh;
+    return;
+  }
+  if (ltu(z, k, a, i)) {
+    to[at] = a[i]!;
+    to[at + 1] = a[i + 1]!;
+    return;
+  }
+  sub64(stepScratch, 2, z, k, a, i);
+  stepScratch[4] = stepScratch[2]! & ~a[i + 2]!;
+  stepScratch[5] = stepScratch[3]! & ~a[i + 3]!;
+  const bits = bitLength64(stepScratch, 4);
+  const carryLow = bits >= 32 ? -1 : (1 << bits) - 1;
+  const carryHigh = bits > 32 ? (bits >= 64 ? -1 : (1 << (bits - 32)) - 1) : 0;
+  stepScratch[2] = stepScratch[2]! | carryLow | ~a[i + 2]!;
+  stepScratch[3] = stepScratch[3]! | carryHigh | ~a[i + 3]!;
+  const low = (stepScratch[2]! >>> 0) + 1;
+  const high = stepScratch[3]! + (low > 0xffff_ffff ? 1 : 0);
+  to[at] = a[i]! | (low & a[i + 2]!);
+  to[at + 1] = a[i + 1]! | (high & a[i + 3]!);
 }
 
 /** Whether every value of b is one of a. */
