@@ -183,7 +183,7 @@ class Bench {
       if (definition.maxEntries !== 1) continue;
       const map = this.#kernel.maps.of(definition);
       const words: string[] = [];
-      const at = map.elementAt(0).value;
+      const at = map.elementAt(map.advance(0)).value;
       for (let offset = 0; offset < definition.valueSize; offset += 8)
         words.push(this.#kernel.memory.readU64(at + offset).toString(16));
       values[definition.name] = words;

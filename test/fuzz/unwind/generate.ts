@@ -409,7 +409,7 @@ export function generate(seed: number): Generated {
   for (let i = 1; i < count; i++) {
     functions.push(random.chance(0.5) ? { label: `s${i}`, kind: 'static' } : { label: `g${i}`, kind: 'global' });
   }
-  const callback = random.chance(0.3) ? 'on_throw' : undefined;
+  const callback = random.chance(0.3) ? 's_callback' : undefined;
   const lines: string[] = [];
   const releases: number[] = [];
   functions.forEach((one, i) => {
@@ -419,8 +419,8 @@ export function generate(seed: number): Generated {
     lines.push(...writer.lines);
   });
   if (callback !== undefined) {
-    lines.push('on_throw:', 'r0 = r1', 'r0 &= 1', 'exit');
-    functions.push({ label: 'on_throw', kind: 'callback' });
+    lines.push('s_callback:', 'r0 = r1', 'r0 &= 1', 'exit');
+    functions.push({ label: 's_callback', kind: 'callback' });
   }
   return { seed, source: lines.join('\n'), releases, functions };
 }

@@ -74,10 +74,28 @@ GLOBAL(5)
 GLOBAL(6)
 GLOBAL(7)
 
+/* Types for static functions, which are verified where they are called. */
+#define STATIC(n)                                                     \
+	static __noinline __attribute__((used)) int s##n(__u64 given) \
+	{                                                             \
+		__asm__ volatile("" ::: "memory");                    \
+		return given;                                         \
+	}
+STATIC(1)
+STATIC(2)
+STATIC(3)
+STATIC(4)
+STATIC(5)
+STATIC(6)
+STATIC(7)
+STATIC(_callback)
+
 /* Names every type and kfunc once, so that BTF has it. */
-SEC("tc") int program(struct __sk_buff *ctx)
+SEC("syscall") int program(void *ctx)
 {
 	__u32 zero = 0;
+	/* A kptr needs its type whole, and looking into it makes the compiler write it out. */
+	int pid = bpf_get_current_task_btf()->pid;
 	struct node *n = bpf_obj_new(struct node);
 	struct counted *c = bpf_obj_new(struct counted);
 	struct small *s = bpf_percpu_obj_new(struct small);
@@ -95,5 +113,5 @@ SEC("tc") int program(struct __sk_buff *ctx)
 		bpf_percpu_obj_drop(s);
 	if (value)
 		bpf_ringbuf_discard(value, 0);
-	return g1(1) + g2(2) + g3(3) + g4(4) + g5(5) + g6(6) + g7(7);
+	return pid + g1(1) + g2(2) + g3(3) + g4(4) + g5(5) + g6(6) + g7(7) + s1(1) + s2(2) + s3(3) + s4(4) + s5(5) + s6(6) + s7(7) + s_callback(8);
 }

@@ -36,11 +36,7 @@ export function toProgram(world: ObjectFile, generated: Generated, source = gene
     end: starts[i + 1] ?? instructions.length,
     linkage: kind === 'main' || kind === 'global' ? 'global' : 'static',
     funcTypeId:
-      kind === 'global'
-        ? idOf(btf.findByName(label, BTF_KIND_FUNC), label)
-        : i === 0
-          ? (template.subprograms[0]?.funcTypeId ?? 0)
-          : 0,
+      i === 0 ? (template.subprograms[0]?.funcTypeId ?? 0) : idOf(btf.findByName(label, BTF_KIND_FUNC), label),
   }));
   return { ...template, name: `seed_${generated.seed}`, instructions, subprograms, lineInfo: [], poisoned: [] };
 }
