@@ -81,7 +81,8 @@ export class AsyncQueue {
     for (const entry of this.#entries.values()) {
       if (entry.due === undefined || entry.program === undefined) continue;
       if (until !== undefined && entry.due > until) continue;
-      if (first?.due === undefined || entry.due < first.due || (entry.due === first.due && entry.order < first.order)) first = entry;
+      if (first?.due === undefined || entry.due < first.due || (entry.due === first.due && entry.order < first.order))
+        first = entry;
     }
     return first;
   }
@@ -97,7 +98,14 @@ export class AsyncQueue {
     const map = kernel.maps.byId(entry.map);
     const key = map?.keyOfValue(entry.value) ?? kernel.scratch(8);
     const args = [map?.address ?? 0n, kernel.memory.pointer(key), kernel.memory.pointer(entry.value)];
-    return { id: entry.field, kind: entry.kind, due: entry.due, program: entry.program, subprogramInsn: entry.subprogramInsn, args };
+    return {
+      id: entry.field,
+      kind: entry.kind,
+      due: entry.due,
+      program: entry.program,
+      subprogramInsn: entry.subprogramInsn,
+      args,
+    };
   }
 
   /** The callback that {@link take} gave out has returned. */

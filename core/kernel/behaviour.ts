@@ -25,7 +25,8 @@ export interface Call {
 }
 
 /** Plain data: what a checkpoint keeps of a continuation. */
-export type Plain = bigint | number | string | boolean | null | undefined | readonly Plain[] | { readonly [key: string]: Plain };
+export type Plain =
+  bigint | number | string | boolean | null | undefined | readonly Plain[] | { readonly [key: string]: Plain };
 
 /** Runs a function of the program in a new frame, and then goes on with the named continuation. */
 export interface CallbackSuspension {

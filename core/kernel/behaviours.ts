@@ -20,11 +20,22 @@ import { helperById } from './tables/helpers.ts';
 
 /** By the name of the helper's row in tables/helpers.ts. */
 const HELPERS = new Map<string, Behaviour>(
-  [mapHelpers, controlHelpers, dynptrHelpers, memoryHelpers, systemHelpers, packetHelpers, socketHelpers].flatMap((part) => Object.entries(part)),
+  [mapHelpers, controlHelpers, dynptrHelpers, memoryHelpers, systemHelpers, packetHelpers, socketHelpers].flatMap(
+    (part) => Object.entries(part),
+  ),
 );
 
 const KFUNCS = new Map<string, Behaviour>(
-  [objectKfuncs, iteratorKfuncs, kernelKfuncs, cpumaskKfuncs, dynptrKfuncs, stringKfuncs, networkKfuncs, tcpKfuncs].flatMap((part) => Object.entries(part)),
+  [
+    objectKfuncs,
+    iteratorKfuncs,
+    kernelKfuncs,
+    cpumaskKfuncs,
+    dynptrKfuncs,
+    stringKfuncs,
+    networkKfuncs,
+    tcpKfuncs,
+  ].flatMap((part) => Object.entries(part)),
 );
 
 const CONTINUATIONS = new Map<string, Continuation>(
@@ -36,13 +47,19 @@ export function helperBehaviour(id: number): Behaviour | undefined {
   return row === undefined ? undefined : HELPERS.get(row.name);
 }
 
+/** By the helper's name without its prefix. */
+export function helperNamed(name: string): Behaviour | undefined {
+  return HELPERS.get(name);
+}
+
 export function kfuncBehaviour(name: string): Behaviour | undefined {
   return KFUNCS.get(name);
 }
 
 export function continuationByName(name: string): Continuation {
   const continuation = CONTINUATIONS.get(name);
-  if (continuation === undefined) throw new BailoutError('KERNEL_NO_CONTINUATION', `There is no continuation "${name}".`);
+  if (continuation === undefined)
+    throw new BailoutError('KERNEL_NO_CONTINUATION', `There is no continuation "${name}".`);
   return continuation;
 }
 

@@ -5,7 +5,14 @@
  * A program's copy of a value never overwrites them, and what they hold is let go when the value goes.
  */
 import type { Btf } from '../object/btf/btf.ts';
-import { BTF_KIND_ARRAY, BTF_KIND_DATASEC, BTF_KIND_PTR, BTF_KIND_STRUCT, BTF_KIND_TYPE_TAG, BTF_KIND_UNION } from '../object/btf/kinds.ts';
+import {
+  BTF_KIND_ARRAY,
+  BTF_KIND_DATASEC,
+  BTF_KIND_PTR,
+  BTF_KIND_STRUCT,
+  BTF_KIND_TYPE_TAG,
+  BTF_KIND_UNION,
+} from '../object/btf/kinds.ts';
 import { copyWithin, fillBytes } from './bytes.ts';
 import type { Memory } from './memory.ts';
 
@@ -74,7 +81,15 @@ export function specialFields(btf: Btf | undefined, typeId: number): readonly Sp
   return found.length === 0 ? NONE : found.sort((a, b) => a.offset - b.offset);
 }
 
-function collect(btf: Btf, typeId: number, offset: number, found: SpecialField[], depth: number, owner: number, component: number): void {
+function collect(
+  btf: Btf,
+  typeId: number,
+  offset: number,
+  found: SpecialField[],
+  depth: number,
+  owner: number,
+  component: number,
+): void {
   if (depth > MAX_DEPTH || found.length >= MAX_FIELDS) return;
   const id = btf.resolve(typeId);
   switch (btf.kind(id)) {
@@ -97,7 +112,14 @@ function collect(btf: Btf, typeId: number, offset: number, found: SpecialField[]
       const kind = Object.hasOwn(BY_NAME, btf.name(id)) ? BY_NAME[btf.name(id)] : undefined;
       if (kind !== undefined) {
         const contains = kind === 'list_head' || kind === 'rb_root' ? containsTag(btf, owner, component) : undefined;
-        found.push({ kind, offset, size: btf.size(id), typeId: id, typeName: contains?.typeName ?? btf.name(id), node: contains?.node ?? '' });
+        found.push({
+          kind,
+          offset,
+          size: btf.size(id),
+          typeId: id,
+          typeName: contains?.typeName ?? btf.name(id),
+          node: contains?.node ?? '',
+        });
         return;
       }
       for (let i = 0; i < btf.count(id); i++) {
@@ -129,7 +151,13 @@ function containsTag(btf: Btf, owner: number, component: number): { typeName: st
 }
 
 /** Copies a value, leaving out what belongs to the kernel (kernel: copy_map_value). */
-export function copyValue(memory: Memory, to: number, from: number, size: number, fields: readonly SpecialField[]): void {
+export function copyValue(
+  memory: Memory,
+  to: number,
+  from: number,
+  size: number,
+  fields: readonly SpecialField[],
+): void {
   let done = 0;
   for (const field of fields) {
     copyWithin(memory, to + done, from + done, field.offset - done);

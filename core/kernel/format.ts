@@ -84,7 +84,12 @@ function readSpec(flags: string, width: string | undefined): Spec {
   };
 }
 
-function convert(rest: string, spec: Spec, arg: bigint, source: FormatSource): { text: string; length: number } | undefined {
+function convert(
+  rest: string,
+  spec: Spec,
+  arg: bigint,
+  source: FormatSource,
+): { text: string; length: number } | undefined {
   const kind = rest[0];
   if (kind === 'p') return convertPointer(rest, spec, arg, source);
   if (kind === 's') {
@@ -99,9 +104,15 @@ function convert(rest: string, spec: Spec, arg: bigint, source: FormatSource): {
     case 'i':
       return { text: integerText(BigInt.asIntN(bits, arg), 10, spec), length: longs + 1 };
     case 'u':
-      return { text: integerText(BigInt.asUintN(bits, arg), 10, { ...spec, plus: false, space: false }), length: longs + 1 };
+      return {
+        text: integerText(BigInt.asUintN(bits, arg), 10, { ...spec, plus: false, space: false }),
+        length: longs + 1,
+      };
     case 'x':
-      return { text: integerText(BigInt.asUintN(bits, arg), 16, { ...spec, plus: false, space: false }), length: longs + 1 };
+      return {
+        text: integerText(BigInt.asUintN(bits, arg), 16, { ...spec, plus: false, space: false }),
+        length: longs + 1,
+      };
     case 'X':
       return {
         text: integerText(BigInt.asUintN(bits, arg), 16, { ...spec, plus: false, space: false }).toUpperCase(),
@@ -112,7 +123,12 @@ function convert(rest: string, spec: Spec, arg: bigint, source: FormatSource): {
   }
 }
 
-function convertPointer(rest: string, spec: Spec, arg: bigint, source: FormatSource): { text: string; length: number } | undefined {
+function convertPointer(
+  rest: string,
+  spec: Spec,
+  arg: bigint,
+  source: FormatSource,
+): { text: string; length: number } | undefined {
   const after = rest[1];
   const match = POINTER.exec(rest.slice(1));
   if (match === null) {
@@ -120,10 +136,14 @@ function convertPointer(rest: string, spec: Spec, arg: bigint, source: FormatSou
     return ends(after) ? { text: pad(hex16(arg), spec), length: 1 } : undefined;
   }
   const length = 1 + match[0].length;
-  if (match[1] !== undefined) return ends(rest[length]) ? { text: pad(source.text(arg) ?? '', spec), length } : undefined;
+  if (match[1] !== undefined)
+    return ends(rest[length]) ? { text: pad(source.text(arg) ?? '', spec), length } : undefined;
   if (match[2] !== undefined) {
     const symbol = /[sSB]/.test(match[2]) ? source.symbol(arg) : undefined;
-    return { text: pad(symbol ?? (match[2] === 'x' || match[2] === 'K' ? hex16(arg) : `0x${arg.toString(16)}`), spec), length };
+    return {
+      text: pad(symbol ?? (match[2] === 'x' || match[2] === 'K' ? hex16(arg) : `0x${arg.toString(16)}`), spec),
+      length,
+    };
   }
   const size = match[4] === '4' ? 4 : 16;
   const bytes = source.bytes(arg, size) ?? new Uint8Array(size);
@@ -155,7 +175,9 @@ function ip4(bytes: Uint8Array, zeros: boolean): string {
 }
 
 function ip6(bytes: Uint8Array, compact: boolean): string {
-  const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16).padStart(4, '0'));
+  const groups = Array.from({ length: 8 }, (_, i) =>
+    ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16).padStart(4, '0'),
+  );
   // %pi6 has no colons (kernel: printk-formats.rst).
   return groups.join(compact ? '' : ':');
 }

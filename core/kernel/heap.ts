@@ -76,7 +76,14 @@ export class Heap {
     const stride = this.stride(type.size);
     const label = `struct ${type.typeName}${perCpu ? ' __percpu' : ''}`;
     const offset = this.#kernel.memory.allocate(perCpu ? stride * this.#kernel.cpus : type.size, { label });
-    const object: HeapObject = { offset, size: type.size, btf: type.btf, typeId: type.typeId, typeName: type.typeName, perCpu };
+    const object: HeapObject = {
+      offset,
+      size: type.size,
+      btf: type.btf,
+      typeId: type.typeId,
+      typeName: type.typeName,
+      perCpu,
+    };
     this.#objects.set(offset, object);
     if (type.refcount >= 0) this.#kernel.memory.writeU32(offset + type.refcount, 1);
     return object;
@@ -126,7 +133,8 @@ export class Heap {
     }
     this.#objects.delete(object.offset);
     // What others may read under RCU (counted objects, and those with nodes in somebody's collection) goes when the readers are done.
-    const visible = type.refcount >= 0 || type.fields.some((field) => field.kind === 'list_node' || field.kind === 'rb_node');
+    const visible =
+      type.refcount >= 0 || type.fields.some((field) => field.kind === 'list_node' || field.kind === 'rb_node');
     if (visible && this.#kernel.inRcu()) this.#waiting = [...this.#waiting, object.offset];
     else memory.free(object.offset);
     return true;

@@ -89,7 +89,7 @@ const bitsNew: Behaviour = (call) => {
   const { memory } = call.kernel;
   const at = open(call, 'bpf_iter_bits');
   const wordCount = u32(call, 2);
-  if (wordCount === 0) return errno(EINVAL);
+  if (arg(call, 1) === 0n || wordCount === 0) return errno(EINVAL);
   if (wordCount > MAX_BIT_WORDS) return errno(E2BIG);
   if (memory.check(arg(call, 1), wordCount * 8, 'read') !== undefined) return errno(EFAULT);
   const from = call.kernel.offset(arg(call, 1));

@@ -10,7 +10,15 @@ import type { Btf } from '../object/btf/btf.ts';
 import type { ObjectFile, Program } from '../object/program.ts';
 import type { AsyncCheckpoint } from './async.ts';
 import { AsyncQueue } from './async.ts';
-import type { AsyncCallback, Behaviour, Call, CallbackSuspension, KernelObserver, OutputLine, Suspension } from './behaviour.ts';
+import type {
+  AsyncCallback,
+  Behaviour,
+  Call,
+  CallbackSuspension,
+  KernelObserver,
+  OutputLine,
+  Suspension,
+} from './behaviour.ts';
 import { KernelFault } from './behaviour.ts';
 import type { ContextCheckpoint } from './contexts/context.ts';
 import { Contexts } from './contexts/context.ts';
@@ -56,7 +64,6 @@ export interface KernelCheckpoint {
   readonly output: readonly OutputLine[];
   readonly answered: readonly (readonly [string, number])[];
 }
-
 
 const DEFAULT_TIME = 1_000_000_000_000n;
 /** Of the scenario's epoch when it says nothing: 2024-01-01. */

@@ -59,7 +59,12 @@ export class StructLayout {
   }
 }
 
-function nameAt(btf: Btf, typeId: number, offset: number, base: number): { name: string; start: number; size: number } | undefined {
+function nameAt(
+  btf: Btf,
+  typeId: number,
+  offset: number,
+  base: number,
+): { name: string; start: number; size: number } | undefined {
   for (let i = 0; i < btf.count(typeId); i++) {
     const start = base + (btf.memberBitOffset(typeId, i) >> 3);
     const size = btf.resolveSize(btf.memberTypeId(typeId, i)) ?? 0;
@@ -140,7 +145,8 @@ export function readField(memory: Memory, base: number, field: Field): bigint {
   const at = base + field.offset;
   if (field.bitSize > 0) {
     let bits = 0n;
-    for (let i = ((field.bitShift + field.bitSize + 7) >> 3) - 1; i >= 0; i--) bits = (bits << 8n) | BigInt(memory.readU8(at + i));
+    for (let i = ((field.bitShift + field.bitSize + 7) >> 3) - 1; i >= 0; i--)
+      bits = (bits << 8n) | BigInt(memory.readU8(at + i));
     const value = BigInt.asUintN(field.bitSize, bits >> BigInt(field.bitShift));
     return field.signed ? BigInt.asUintN(64, BigInt.asIntN(field.bitSize, value)) : value;
   }

@@ -13,7 +13,10 @@ export function spinLock(call: Call, type: 'spin_lock' | 'res_spin_lock', lock: 
   const at = kernel.offset(lock);
   // Nobody else runs, so a lock that is taken was taken by this program: it would wait for ever.
   if (kernel.memory.readU32(at) !== 0) {
-    throw new KernelFault('DEADLOCK', `${call.name} at insn ${call.insn}: the lock at 0x${lock.toString(16)} is already held`);
+    throw new KernelFault(
+      'DEADLOCK',
+      `${call.name} at insn ${call.insn}: the lock at 0x${lock.toString(16)} is already held`,
+    );
   }
   kernel.memory.writeU32(at, 1);
   kernel.acquire(call, type, `struct bpf_${type}`, lock, release);
@@ -58,6 +61,7 @@ export function irqRestore(kernel: Kernel, slot: bigint, by: string): void {
 
 function leave(kernel: Kernel, type: 'rcu' | 'preempt', by: string): void {
   const entry = kernel.ledger.newest(type);
-  if (entry === undefined) throw new BailoutError('LEDGER_NOT_HELD', `${by} leaves a ${type} section that was not entered.`);
+  if (entry === undefined)
+    throw new BailoutError('LEDGER_NOT_HELD', `${by} leaves a ${type} section that was not entered.`);
   kernel.ledger.releaseEntry(entry.id, by);
 }

@@ -164,8 +164,19 @@ export interface ContextScenario {
   readonly fields?: Readonly<Record<string, ScenarioInteger>>;
   readonly socket?: string;
   readonly address?: SockaddrScenario;
-  readonly sysctl?: { readonly name?: string; readonly value?: string; readonly newValue?: string; readonly write?: boolean; readonly position?: number };
-  readonly sockopt?: { readonly level?: number; readonly name?: number; readonly value?: HexBytes; readonly ret?: number };
+  readonly sysctl?: {
+    readonly name?: string;
+    readonly value?: string;
+    readonly newValue?: string;
+    readonly write?: boolean;
+    readonly position?: number;
+  };
+  readonly sockopt?: {
+    readonly level?: number;
+    readonly name?: number;
+    readonly value?: HexBytes;
+    readonly ret?: number;
+  };
   /** bpf_get_attach_cookie. */
   readonly cookie?: ScenarioInteger;
 }
@@ -211,7 +222,9 @@ export interface Scenario {
   /** Kernel variables by name (`jiffies`, `nr_cpu_ids`…). */
   readonly variables?: Readonly<Record<string, ScenarioValue>>;
   /** Further kernel objects by name, for `{ ref }`. */
-  readonly objects?: Readonly<Record<string, { readonly struct: string; readonly fields?: Readonly<Record<string, ScenarioValue>> }>>;
+  readonly objects?: Readonly<
+    Record<string, { readonly struct: string; readonly fields?: Readonly<Record<string, ScenarioValue>> }>
+  >;
   readonly answers?: readonly AnswerScenario[];
   /** User memory that bpf_probe_read_user and bpf_copy_from_user find, by address. */
   readonly userMemory?: readonly { readonly address: ScenarioInteger; readonly bytes: HexBytes }[];
@@ -219,10 +232,7 @@ export interface Scenario {
 
 /** A frame to run on when a scenario brings none: 64 bytes, type IPv4, UDP from 192.0.2.1:1234 to 192.0.2.2:80. */
 export const defaultPacket: HexBytes =
-  '020000000002 020000000001 0800' +
-  '45000032000100004011f6b6c0000201c0000202' +
-  '04d20050001e0000' +
-  '00'.repeat(22);
+  '020000000002 020000000001 0800' + '45000032000100004011f6b6c0000201c0000202' + '04d20050001e0000' + '00'.repeat(22);
 
 /** Reads a {@link ScenarioInteger} as an unsigned 64-bit number. */
 export function integer(value: ScenarioInteger): bigint {

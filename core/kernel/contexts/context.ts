@@ -90,14 +90,17 @@ export class Contexts {
     const current = this.current;
     if (current === undefined || current.struct === '') return 0n;
     const field = this.kernel.layouts.struct(current.struct).find(name);
-    return field === undefined ? 0n : readInteger(this.kernel.memory, current.offset + field.offset, Math.min(field.size, 8));
+    return field === undefined
+      ? 0n
+      : readInteger(this.kernel.memory, current.offset + field.offset, Math.min(field.size, 8));
   }
 
   setField(name: string, value: bigint): void {
     const current = this.current;
     if (current === undefined || current.struct === '') return;
     const field = this.kernel.layouts.struct(current.struct).find(name);
-    if (field !== undefined) writeInteger(this.kernel.memory, current.offset + field.offset, Math.min(field.size, 8), value);
+    if (field !== undefined)
+      writeInteger(this.kernel.memory, current.offset + field.offset, Math.min(field.size, 8), value);
   }
 
   #at(offset: number): CurrentContext {
@@ -154,8 +157,10 @@ export class Contexts {
     const head = memory.offset(this.kernel.world.get(skb, 'sk_buff', 'head')) ?? 0;
     let at = this.packets.data(skb) + offset;
     if (offset < 0) {
-      if (offset >= SKF_NET_OFF) at = head + Number(this.kernel.world.get(skb, 'sk_buff', 'network_header')) + offset - SKF_NET_OFF;
-      else if (offset >= SKF_LL_OFF) at = head + Number(this.kernel.world.get(skb, 'sk_buff', 'mac_header')) + offset - SKF_LL_OFF;
+      if (offset >= SKF_NET_OFF)
+        at = head + Number(this.kernel.world.get(skb, 'sk_buff', 'network_header')) + offset - SKF_NET_OFF;
+      else if (offset >= SKF_LL_OFF)
+        at = head + Number(this.kernel.world.get(skb, 'sk_buff', 'mac_header')) + offset - SKF_LL_OFF;
       else return undefined;
     }
     if (at < head || at + size > this.packets.end(skb)) return undefined;

@@ -22,7 +22,9 @@ export function buildNetwork(kernel: Kernel, program: Program, scenario: Context
 }
 
 function socketOf(kernel: Kernel, scenario: ContextScenario): number {
-  return scenario.socket === undefined ? defaultSocket(kernel.world) : (kernel.memory.offset(kernel.world.reference(`socket:${scenario.socket}`)) ?? 0);
+  return scenario.socket === undefined
+    ? defaultSocket(kernel.world)
+    : (kernel.memory.offset(kernel.world.reference(`socket:${scenario.socket}`)) ?? 0);
 }
 
 function build(kernel: Kernel, program: Program, scenario: ContextScenario): CurrentContext {
@@ -86,7 +88,8 @@ function socketAddress(kernel: Kernel, program: Program, scenario: ContextScenar
   const set = (name: string, value: bigint | number): void => setRegion(kernel, region, 'bpf_sock_addr', name, value);
   const attach = program.attachType ?? '';
   const address = scenario.address ?? {};
-  const v6 = address.family === undefined ? attach.includes('inet6') || attach.includes('udp6') : address.family === 'inet6';
+  const v6 =
+    address.family === undefined ? attach.includes('inet6') || attach.includes('udp6') : address.family === 'inet6';
   const family = address.family === 'unix' || attach.includes('unix') ? AF_UNIX : v6 ? AF_INET6 : AF_INET;
   set('user_family', family);
   set('family', family);
@@ -94,7 +97,8 @@ function socketAddress(kernel: Kernel, program: Program, scenario: ContextScenar
   set('protocol', attach.includes('udp') ? 17 : IPPROTO_TCP);
   set('user_port', swap16(address.port ?? 80));
   const layout = kernel.layouts.struct('bpf_sock_addr');
-  const put = (name: string, text: string): void => writeBytes(kernel.memory, region + layout.offset(name), parseAddress(text));
+  const put = (name: string, text: string): void =>
+    writeBytes(kernel.memory, region + layout.offset(name), parseAddress(text));
   if (v6) put('user_ip6', address.address ?? '2001:db8::2');
   else if (family === AF_INET) put('user_ip4', address.address ?? '192.0.2.2');
   if (address.source !== undefined) put(v6 ? 'msg_src_ip6' : 'msg_src_ip4', address.source);
@@ -165,7 +169,8 @@ function socketLookup(kernel: Kernel, program: Program, scenario: ContextScenari
   const region = makeRegion(kernel, 'bpf_sk_lookup');
   const set = (name: string, value: bigint | number): void => setRegion(kernel, region, 'bpf_sk_lookup', name, value);
   const layout = kernel.layouts.struct('bpf_sk_lookup');
-  const put = (name: string, text: string): void => writeBytes(kernel.memory, region + layout.offset(name), parseAddress(text));
+  const put = (name: string, text: string): void =>
+    writeBytes(kernel.memory, region + layout.offset(name), parseAddress(text));
   set('family', AF_INET);
   set('protocol', IPPROTO_TCP);
   put('remote_ip4', scenario.address?.source ?? '192.0.2.1');
@@ -209,7 +214,10 @@ export function networkStored(kernel: Kernel, current: CurrentContext, name: str
 }
 
 /** The name of the sysctl (without `full`, its last part), its current and new values, for the helpers. */
-export function sysctlText(scenario: ContextScenario, what: 'name' | 'full' | 'value' | 'newValue'): Uint8Array | undefined {
+export function sysctlText(
+  scenario: ContextScenario,
+  what: 'name' | 'full' | 'value' | 'newValue',
+): Uint8Array | undefined {
   const name = scenario.sysctl?.name ?? 'net/ipv4/ip_forward';
   switch (what) {
     case 'full':

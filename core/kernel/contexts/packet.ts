@@ -35,7 +35,16 @@ export class Packets {
 
   // ---- building -------------------------------------------------------------------------------------------------------
 
-  #buffer(packet: PacketScenario, wholePage: boolean): { readonly head: number; readonly data: number; readonly length: number; readonly meta: number; readonly size: number } {
+  #buffer(
+    packet: PacketScenario,
+    wholePage: boolean,
+  ): {
+    readonly head: number;
+    readonly data: number;
+    readonly length: number;
+    readonly meta: number;
+    readonly size: number;
+  } {
     const { memory } = this.#kernel;
     const bytes = hexBytes(packet.data ?? defaultPacket);
     const meta = packet.meta === undefined ? new Uint8Array() : hexBytes(packet.meta).subarray(0, MAX_META);
@@ -209,7 +218,8 @@ export class Packets {
     const data = this.data(xdp);
     const moved = this.meta(xdp) + delta;
     const length = data - moved;
-    if (length < 0 || length > MAX_META || (length & 3) !== 0 || moved < this.#head(xdp) + FRAME_RESERVED) return -EINVAL;
+    if (length < 0 || length > MAX_META || (length & 3) !== 0 || moved < this.#head(xdp) + FRAME_RESERVED)
+      return -EINVAL;
     this.#close(xdp);
     kernel.world.set(xdp, 'xdp_buff', 'data_meta', kernel.memory.pointer(moved));
     this.#open(xdp);

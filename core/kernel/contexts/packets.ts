@@ -10,7 +10,10 @@ import { Packets } from './packet.ts';
 
 /** A trapped region of a UAPI struct. */
 export function makeRegion(kernel: Kernel, struct: string, extra = 0): number {
-  return kernel.memory.allocate(kernel.layouts.struct(struct).size + extra, { access: 'trap', label: `struct ${struct}` });
+  return kernel.memory.allocate(kernel.layouts.struct(struct).size + extra, {
+    access: 'trap',
+    label: `struct ${struct}`,
+  });
 }
 
 export function setRegion(kernel: Kernel, region: number, struct: string, name: string, value: bigint | number): void {
@@ -20,10 +23,14 @@ export function setRegion(kernel: Kernel, region: number, struct: string, name: 
 
 /** What the scenario says about the fields of the UAPI struct itself. */
 export function setScenarioFields(kernel: Kernel, region: number, struct: string, scenario: ContextScenario): void {
-  for (const [name, value] of Object.entries(scenario.fields ?? {})) setRegion(kernel, region, struct, name, integer(value));
+  for (const [name, value] of Object.entries(scenario.fields ?? {}))
+    setRegion(kernel, region, struct, name, integer(value));
 }
 
-export function contextOf(program: Program, parts: Partial<CurrentContext> & { readonly offset: number }): CurrentContext {
+export function contextOf(
+  program: Program,
+  parts: Partial<CurrentContext> & { readonly offset: number },
+): CurrentContext {
   return {
     struct: '',
     object: 0,
@@ -73,7 +80,8 @@ export function buildSkb(kernel: Kernel, program: Program, scenario: ContextScen
   const skb = packets.makeSkb(packet, !LINK_LAYER.includes(program.type));
   const region = makeRegion(kernel, '__sk_buff');
   const { world, memory } = kernel;
-  if (world.get(skb, 'sk_buff', 'sk') === 0n && program.type === 'cgroup_skb') world.point(skb, 'sk_buff', 'sk', defaultSocket(world));
+  if (world.get(skb, 'sk_buff', 'sk') === 0n && program.type === 'cgroup_skb')
+    world.point(skb, 'sk_buff', 'sk', defaultSocket(world));
   refreshSkb(kernel, region, skb);
   const set = (name: string, value: bigint | number): void => setRegion(kernel, region, '__sk_buff', name, value);
   set('ifindex', packet.ifindex ?? 1);
@@ -87,7 +95,8 @@ export function buildSkb(kernel: Kernel, program: Program, scenario: ContextScen
 /** Copies what sk_buff says into the context, after something changed it. */
 export function refreshSkb(kernel: Kernel, region: number, skb: number): void {
   const { world } = kernel;
-  for (const [name, path] of Object.entries(SKB_FIELDS)) setRegion(kernel, region, '__sk_buff', name, world.get(skb, 'sk_buff', path));
+  for (const [name, path] of Object.entries(SKB_FIELDS))
+    setRegion(kernel, region, '__sk_buff', name, world.get(skb, 'sk_buff', path));
   setRegion(kernel, region, '__sk_buff', 'vlan_present', world.get(skb, 'sk_buff', 'vlan_all') === 0n ? 0 : 1);
   const socket = kernel.memory.offset(world.get(skb, 'sk_buff', 'sk'));
   if (socket === undefined) return;

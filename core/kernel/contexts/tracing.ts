@@ -30,13 +30,21 @@ export function buildTracing(kernel: Kernel, program: Program, scenario: Context
     case 'syscall':
       return record(kernel, program, scenario, SYSCALL_CONTEXT, 'rw');
     case 'tracing':
-      return program.attachType === 'trace_iter' ? iterator(kernel, program, scenario) : functionArguments(kernel, program, scenario);
+      return program.attachType === 'trace_iter'
+        ? iterator(kernel, program, scenario)
+        : functionArguments(kernel, program, scenario);
     default:
       return functionArguments(kernel, program, scenario);
   }
 }
 
-function record(kernel: Kernel, program: Program, scenario: ContextScenario, size: number, access: 'ro' | 'rw'): CurrentContext {
+function record(
+  kernel: Kernel,
+  program: Program,
+  scenario: ContextScenario,
+  size: number,
+  access: 'ro' | 'rw',
+): CurrentContext {
   const bytes = scenario.bytes === undefined ? new Uint8Array(size) : hexBytes(scenario.bytes);
   const offset = kernel.memory.allocate(Math.max(bytes.length, size), { access, label: 'context' });
   writeBytes(kernel.memory, offset, bytes);
@@ -52,7 +60,9 @@ function registers(kernel: Kernel, program: Program, scenario: ContextScenario):
   set('ip', kernel.world.symbol(program.attachTarget ?? 'probed function'));
   set('sp', kernel.memory.pointer(stack));
   set('flags', 0x202);
-  const args = Array.isArray(scenario.args) ? (scenario.args as readonly ScenarioValue[]) : Object.values(scenario.args ?? {});
+  const args = Array.isArray(scenario.args)
+    ? (scenario.args as readonly ScenarioValue[])
+    : Object.values(scenario.args ?? {});
   const slot = kernel.scratch(8);
   for (const [i, value] of args.entries()) {
     const register = ARGUMENT_REGISTERS[i];
@@ -82,34 +92,48 @@ function signature(kernel: Kernel, program: Program): Signature | undefined {
   if (program.structOps !== undefined) {
     const struct = btf.findByName(program.structOps.structName);
     for (const member of btf.members(struct)) {
-      if (member.name === program.structOps.member) return { proto: btf.resolve(btf.typeId(btf.resolve(member.typeId))), skip: 0 };
+      if (member.name === program.structOps.member)
+        return { proto: btf.resolve(btf.typeId(btf.resolve(member.typeId))), skip: 0 };
     }
     return undefined;
   }
   const id = program.attachBtfId ?? btf.findByName(`btf_trace_${program.attachTarget ?? ''}`, BTF_KIND_TYPEDEF);
   if (btf.kind(id) === BTF_KIND_FUNC) return { proto: btf.typeId(id), skip: 0 };
   if (btf.kind(id) !== BTF_KIND_TYPEDEF) return undefined;
-  // A tracepoint's type is a pointer to its probe, whose first parameter is the probe's own.
-  return { proto: btf.resolve(btf.typeId(btf.resolve(id))), skip: 1 };
+  // A tracepoint's type is a pointer to its probe, whose first parameter is the probe's own. It names no parameters; the
+  // function that a probe's breakpoint sits in has the same ones with their names.
+  const stub = btf.findByName(btf.name(id).replace('btf_trace_', '__probestub_'), BTF_KIND_FUNC);
+  return { proto: stub === 0 ? btf.resolve(btf.typeId(btf.resolve(id))) : btf.typeId(stub), skip: 1 };
 }
 
 function functionArguments(kernel: Kernel, program: Program, scenario: ContextScenario): CurrentContext {
   const { btf, memory } = kernel;
   const found = signature(kernel, program);
-  const known = found !== undefined && btf.kind(found.proto) === BTF_KIND_FUNC_PROTO ? btf.params(found.proto).slice(found.skip) : [];
+  const known =
+    found !== undefined && btf.kind(found.proto) === BTF_KIND_FUNC_PROTO
+      ? btf.params(found.proto).slice(found.skip)
+      : [];
   const count = found === undefined ? MAX_ARGUMENTS : Math.min(known.length, MAX_ARGUMENTS);
-  const writable = program.type === 'raw_tracepoint_writable' || program.type === 'struct_ops' || program.attachType === 'modify_return';
+  const writable =
+    program.type === 'raw_tracepoint_writable' ||
+    program.type === 'struct_ops' ||
+    program.attachType === 'modify_return';
   // A raw tracepoint's program may read all that a trampoline can pass, however few arguments there are.
   const slots = program.type === 'tracing' || program.type === 'lsm' ? count + 1 : MAX_ARGUMENTS + 1;
   const offset = memory.allocate(8 * slots, { access: writable ? 'rw' : 'ro', label: 'arguments' });
   const given = scenario.args;
   for (let i = 0; i < count; i++) {
     const param = known[i];
-    const byName = given !== undefined && !Array.isArray(given) ? (given as Readonly<Record<string, ScenarioValue>>) : undefined;
-    const value = byName === undefined ? (given as readonly ScenarioValue[] | undefined)?.[i] : byName[param?.name ?? ''];
+    const byName =
+      given !== undefined && !Array.isArray(given) ? (given as Readonly<Record<string, ScenarioValue>>) : undefined;
+    const value =
+      byName === undefined ? (given as readonly ScenarioValue[] | undefined)?.[i] : byName[param?.name ?? ''];
     memory.writeU64(offset + 8 * i, argument(kernel, param?.typeId ?? 0, value));
   }
-  const hasResult = program.attachType === 'trace_fexit' || program.attachType === 'modify_return' || program.attachType === 'lsm_cgroup';
+  const hasResult =
+    program.attachType === 'trace_fexit' ||
+    program.attachType === 'modify_return' ||
+    program.attachType === 'lsm_cgroup';
   if (scenario.ret !== undefined && found !== undefined) {
     memory.writeU64(offset + 8 * count, argument(kernel, btf.typeId(found.proto), scenario.ret));
   }
@@ -134,7 +158,8 @@ function argument(kernel: Kernel, typeId: number, value: ScenarioValue | undefin
         return memory.pointer(at);
       }
     }
-    if (btf.kind(id) === BTF_KIND_PTR && typeof value === 'string' && !/^\s*-?(0x[0-9a-f]+|\d+)\s*$/i.test(value)) return textPointer(kernel, value);
+    if (btf.kind(id) === BTF_KIND_PTR && typeof value === 'string' && !/^\s*-?(0x[0-9a-f]+|\d+)\s*$/i.test(value))
+      return textPointer(kernel, value);
     // An argument fills its register, however narrow its type.
     writeValue(kernel, undefined, 0, slot, 8, value);
     return memory.readU64(slot);
@@ -187,7 +212,10 @@ function iterator(kernel: Kernel, program: Program, scenario: ContextScenario): 
   const layout = layouts.find(struct);
   if (layout === undefined) return functionArguments(kernel, program, scenario);
   const offset = memory.allocate(layout.size, { access: 'ro', label: `struct ${struct}` });
-  const given = scenario.args !== undefined && !Array.isArray(scenario.args) ? (scenario.args as Readonly<Record<string, ScenarioValue>>) : {};
+  const given =
+    scenario.args !== undefined && !Array.isArray(scenario.args)
+      ? (scenario.args as Readonly<Record<string, ScenarioValue>>)
+      : {};
   for (const member of btf.members(layout.typeId)) {
     // Pointers lie in unions of 8 bytes, which carry no name.
     const inner = member.name === '' ? btf.members(btf.resolve(member.typeId))[0] : member;

@@ -26,7 +26,8 @@ export function s64(call: Call, index: number): bigint {
 /** A size in bytes; one that no memory has is a fault. */
 export function size(call: Call, index: number): number {
   const value = call.args[index]!;
-  if (value > 0xffffffffn) throw new KernelFault('BAD_ARGUMENT', `${call.name} at insn ${call.insn}: size ${value} is out of range`);
+  if (value > 0xffffffffn)
+    throw new KernelFault('BAD_ARGUMENT', `${call.name} at insn ${call.insn}: size ${value} is out of range`);
   return Number(value);
 }
 
@@ -34,7 +35,10 @@ export function size(call: Call, index: number): number {
 export function map(call: Call, index: number): BpfMap {
   const found = call.kernel.maps.byAddress(call.args[index]!);
   if (found === undefined) {
-    throw new KernelFault('BAD_ARGUMENT', `${call.name} at insn ${call.insn}: R${index + 1} (0x${call.args[index]!.toString(16)}) is no map`);
+    throw new KernelFault(
+      'BAD_ARGUMENT',
+      `${call.name} at insn ${call.insn}: R${index + 1} (0x${call.args[index]!.toString(16)}) is no map`,
+    );
   }
   return found;
 }
@@ -62,7 +66,10 @@ export function writable(call: Call, index: number, bytes: number): number {
 export function callback(call: Call, index: number): number {
   const insn = call.functionAt(call.args[index]!);
   if (insn === undefined) {
-    throw new KernelFault('BAD_ARGUMENT', `${call.name} at insn ${call.insn}: R${index + 1} is no function of the program`);
+    throw new KernelFault(
+      'BAD_ARGUMENT',
+      `${call.name} at insn ${call.insn}: R${index + 1} is no function of the program`,
+    );
   }
   return insn;
 }

@@ -46,11 +46,16 @@ const TIMER_ABSOLUTE = 1n;
 const TIMER_FLAGS = 3n;
 
 /** The field of the map's values that holds a timer or work queue at an address. */
-export function asyncField(call: Parameters<Behaviour>[0], kind: 'timer' | 'workqueue' | 'task_work', mapIndex: number): { field: number; value: number; map: number } {
+export function asyncField(
+  call: Parameters<Behaviour>[0],
+  kind: 'timer' | 'workqueue' | 'task_work',
+  mapIndex: number,
+): { field: number; value: number; map: number } {
   const target = map(call, mapIndex);
   const field = call.kernel.offset(arg(call, 0));
   const special = target.fields.find((entry) => entry.kind === kind);
-  if (special === undefined) throw new KernelFault('BAD_ARGUMENT', `${call.name} at insn ${call.insn}: map ${target.name} has no ${kind}`);
+  if (special === undefined)
+    throw new KernelFault('BAD_ARGUMENT', `${call.name} at insn ${call.insn}: map ${target.name} has no ${kind}`);
   return { field, value: field - special.offset, map: target.id };
 }
 
@@ -78,7 +83,11 @@ const timerStart: Behaviour = (call) => {
   if ((flags & ~TIMER_FLAGS) !== 0n || entry?.program === undefined) return errno(EINVAL);
   const nanoseconds = arg(call, 1);
   if ((flags & TIMER_ABSOLUTE) === 0n) kernel.async.arm(field, kernel.time + nanoseconds);
-  else kernel.async.arm(field, entry.clock === CLOCK_REALTIME ? nanoseconds - (kernel.realTime - kernel.time) : nanoseconds);
+  else
+    kernel.async.arm(
+      field,
+      entry.clock === CLOCK_REALTIME ? nanoseconds - (kernel.realTime - kernel.time) : nanoseconds,
+    );
   return 0n;
 };
 

@@ -38,7 +38,11 @@ export function readDynptr(kernel: Kernel, at: number): Dynptr {
   };
 }
 
-export function initDynptr(kernel: Kernel, at: number, dynptr: Omit<Dynptr, 'offset'> & { readonly offset?: number }): void {
+export function initDynptr(
+  kernel: Kernel,
+  at: number,
+  dynptr: Omit<Dynptr, 'offset'> & { readonly offset?: number },
+): void {
   kernel.memory.writeU64(at, dynptr.data);
   const word = (dynptr.size & SIZE_MASK) | (TYPES.indexOf(dynptr.type) << TYPE_SHIFT);
   kernel.memory.writeU32(at + 8, (dynptr.readOnly ? word | READ_ONLY : word) >>> 0);
@@ -155,7 +159,8 @@ export function finishRecord(kernel: Kernel, pointer: bigint, discard: boolean, 
 }
 
 function ringOf(kernel: Kernel, record: number): RingBufferMap {
-  for (const candidate of kernel.maps.all()) if (candidate instanceof RingBufferMap && candidate.contains(record)) return candidate;
+  for (const candidate of kernel.maps.all())
+    if (candidate instanceof RingBufferMap && candidate.contains(record)) return candidate;
   throw new KernelFault('BAD_POINTER', `no ring buffer has a record at offset ${record}`);
 }
 
@@ -178,7 +183,13 @@ const reserveDynptr: Behaviour = (call) => {
   const record = error === 0 ? target.reserve(bytes) : 0;
   // The kernel says EINVAL for a full ring here.
   if (error === 0 && record === 0) error = EINVAL;
-  if (error === 0) initDynptr(call.kernel, at, { type: 'ringbuf', data: call.kernel.memory.pointer(record), size: bytes, readOnly: false });
+  if (error === 0)
+    initDynptr(call.kernel, at, {
+      type: 'ringbuf',
+      data: call.kernel.memory.pointer(record),
+      size: bytes,
+      readOnly: false,
+    });
   else nullDynptr(call.kernel, at);
   // Also a dynptr that could not be made has to be submitted or discarded.
   call.kernel.acquire(call, 'dynptr', RECORD_DYNPTR, call.kernel.memory.pointer(at), 'bpf_ringbuf_discard_dynptr');
@@ -232,7 +243,8 @@ const perfOutput: Behaviour = (call) => {
   return 0n;
 };
 
-const perfRead: Behaviour = (call) => (u32(call, 1) === 0xffffffff || u32(call, 1) < map(call, 0).maxEntries ? errno(ENOENT) : errno(E2BIG));
+const perfRead: Behaviour = (call) =>
+  u32(call, 1) === 0xffffffff || u32(call, 1) < map(call, 0).maxEntries ? errno(ENOENT) : errno(E2BIG);
 
 const perfReadValue: Behaviour = (call) => {
   const bytes = u32(call, 3);

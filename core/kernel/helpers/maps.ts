@@ -46,7 +46,9 @@ const mapUpdate: Behaviour = (call) => {
   const key = readable(call, 1, target.keySize);
   if (target instanceof ReferenceMap && target.kind === 'socket') {
     const socket = call.kernel.world.behind(arg(call, 2));
-    return socket === undefined ? errno(EINVAL) : result(target.setTarget(key, call.kernel.memory.pointer(socket.offset), arg(call, 3)));
+    return socket === undefined
+      ? errno(EINVAL)
+      : result(target.setTarget(key, call.kernel.memory.pointer(socket.offset), arg(call, 3)));
   }
   const done = target.update(key, readable(call, 2, target.valueSize), arg(call, 3));
   if (done === 0) changed(call, target, 'update', target.lookup(key));
@@ -171,7 +173,12 @@ function drainStep(kernel: Kernel, state: DrainState): bigint | Suspension {
     kernel.memory.free(state.dynptr);
     return BigInt(state.count);
   }
-  initDynptr(kernel, state.dynptr, { type: 'local', data: kernel.memory.pointer(sample.offset), size: sample.size, readOnly: false });
+  initDynptr(kernel, state.dynptr, {
+    type: 'local',
+    data: kernel.memory.pointer(sample.offset),
+    size: sample.size,
+    readOnly: false,
+  });
   const args = [kernel.memory.pointer(state.dynptr), state.context];
   return { kind: 'callback', subprogramInsn: state.insn, args, continuation: { name: 'user_ringbuf_drain', state } };
 }
@@ -239,7 +246,8 @@ const currentTaskUnderCgroup: Behaviour = (call) => {
   const key = call.kernel.scratch(8);
   memory.writeU32(key, u32(call, 1));
   const cgroup = world.behind(target.target(key));
-  if (cgroup === undefined) throw new KernelFault('BAD_ARGUMENT', `slot ${u32(call, 1)} of ${target.name} holds no cgroup`);
+  if (cgroup === undefined)
+    throw new KernelFault('BAD_ARGUMENT', `slot ${u32(call, 1)} of ${target.name} holds no cgroup`);
   return world.isUnder(world.currentTask, cgroup.offset) ? 1n : 0n;
 };
 

@@ -102,7 +102,14 @@ function parseNumber(call: Call, signed: boolean): bigint {
   return digitsEnd(call, digits, radix, match, signed, result);
 }
 
-function digitsEnd(call: Call, digits: string, radix: number, match: RegExpExecArray, signed: boolean, result: number): bigint {
+function digitsEnd(
+  call: Call,
+  digits: string,
+  radix: number,
+  match: RegExpExecArray,
+  signed: boolean,
+  result: number,
+): bigint {
   if (digits === '' || (match[2] === '-' && !signed)) return errno(EINVAL);
   const radixPrefix = radix === 16 ? '0x' : radix === 8 ? '0o' : '';
   const magnitude = BigInt(radixPrefix + digits);
@@ -141,7 +148,12 @@ const tracePrintk: Behaviour = (call) => {
   return print(call, 'trace', pattern, args);
 };
 
-function print(call: Call, kind: 'trace' | 'stdout' | 'stderr' | 'seq', pattern: string, args: readonly bigint[]): bigint {
+function print(
+  call: Call,
+  kind: 'trace' | 'stdout' | 'stderr' | 'seq',
+  pattern: string,
+  args: readonly bigint[],
+): bigint {
   const formatted = format(pattern, args, formatSource(call.kernel));
   if ('errno' in formatted) return errno(formatted.errno);
   const line = formatted.text.slice(0, FORMAT_BUFFER - 1);
@@ -186,7 +198,8 @@ const snprintf: Behaviour = (call) => {
   if (bytes % 8 !== 0 || bytes > 96 || (bytes > 0 && arg(call, 3) === 0n)) return errno(EINVAL);
   const formatted = format(text(call, 2), words(call, 3, bytes), formatSource(call.kernel));
   if ('errno' in formatted) return errno(formatted.errno);
-  if (room > 0) writeBytes(call.kernel.memory, writable(call, 0, room), latin1(`${formatted.text.slice(0, room - 1)}\0`));
+  if (room > 0)
+    writeBytes(call.kernel.memory, writable(call, 0, room), latin1(`${formatted.text.slice(0, room - 1)}\0`));
   return BigInt(formatted.text.length + 1);
 };
 
@@ -262,4 +275,3 @@ export const memoryHelpers: Readonly<Record<string, Behaviour>> = {
   snprintf_btf: snprintfBtf,
   seq_printf_btf: seqPrintfBtf,
 };
-

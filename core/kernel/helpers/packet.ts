@@ -120,7 +120,10 @@ const csumDiff: Behaviour = (call) => {
   let sum = u32(call, 4);
   if (fromSize > 0) {
     const from = readable(call, 0, fromSize);
-    sum = checksum(memory.bytes.slice(from, from + fromSize).map((byte) => ~byte & 0xff), sum);
+    sum = checksum(
+      memory.bytes.slice(from, from + fromSize).map((byte) => ~byte & 0xff),
+      sum,
+    );
   }
   if (toSize > 0) {
     const to = readable(call, 2, toSize);
@@ -343,15 +346,22 @@ const fibLookup: Behaviour = (call) => {
   const device = kernel.world.find(`device:${found.ifindex}`);
   const own = device === 0 ? undefined : kernel.memory.offset(kernel.world.get(device, 'net_device', 'dev_addr'));
   if (own !== undefined) copyWithin(kernel.memory, params + layout.offset('smac'), own, 6);
-  if (found.mac !== undefined) writeBytes(kernel.memory, params + layout.offset('dmac'), hexBytes(found.mac).subarray(0, 6));
-  kernel.memory.writeU16(params + layout.offset('mtu_result'), found.mtu ?? deviceMtu(kernel.world, found.ifindex) ?? 1500);
+  if (found.mac !== undefined)
+    writeBytes(kernel.memory, params + layout.offset('dmac'), hexBytes(found.mac).subarray(0, 6));
+  kernel.memory.writeU16(
+    params + layout.offset('mtu_result'),
+    found.mtu ?? deviceMtu(kernel.world, found.ifindex) ?? 1500,
+  );
   return BigInt(FIB_SUCCESS);
 };
 
 const checkMtu: Behaviour = (call) => {
   const { kernel } = call;
   const out = writable(call, 2, 4);
-  const ifindex = u32(call, 1) === 0 ? Number(kernel.contexts.field('ifindex') || kernel.contexts.field('ingress_ifindex')) : u32(call, 1);
+  const ifindex =
+    u32(call, 1) === 0
+      ? Number(kernel.contexts.field('ifindex') || kernel.contexts.field('ingress_ifindex'))
+      : u32(call, 1);
   const mtu = deviceMtu(kernel.world, ifindex);
   if (mtu === undefined) return errno(ENODEV);
   const asked = kernel.memory.readU32(out);
@@ -384,7 +394,8 @@ const hashRecalc: Behaviour = (call) => {
 const ecnSetCe: Behaviour = (call) => {
   const { world, memory, contexts } = call.kernel;
   const skb = packet(call);
-  const at = (memory.offset(world.get(skb, 'sk_buff', 'head')) ?? 0) + Number(world.get(skb, 'sk_buff', 'network_header'));
+  const at =
+    (memory.offset(world.get(skb, 'sk_buff', 'head')) ?? 0) + Number(world.get(skb, 'sk_buff', 'network_header'));
   if (world.get(skb, 'sk_buff', 'protocol') !== 0x0008n || at + 20 > contexts.packets.end(skb)) return 0n;
   const before = memory.readU8(at + 1);
   if ((before & 3) === 0) return 0n;

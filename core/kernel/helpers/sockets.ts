@@ -87,7 +87,13 @@ const cookie: Behaviour = (call) => {
 
 const SOL_SOCKET = 1;
 /** Options of SOL_SOCKET that have a field in struct sock. */
-const SOCKET_OPTIONS: Readonly<Record<number, string>> = { 7: 'sk_sndbuf', 8: 'sk_rcvbuf', 12: 'sk_priority', 18: 'sk_rcvlowat', 36: 'sk_mark' };
+const SOCKET_OPTIONS: Readonly<Record<number, string>> = {
+  7: 'sk_sndbuf',
+  8: 'sk_rcvbuf',
+  12: 'sk_priority',
+  18: 'sk_rcvlowat',
+  36: 'sk_mark',
+};
 
 function optionSocket(call: Call): number | undefined {
   return call.kernel.world.behind(call.kernel.contexts.kernelContext(arg(call, 0)))?.offset;
@@ -102,7 +108,14 @@ const setOption: Behaviour = (call) => {
   const field = u32(call, 1) === SOL_SOCKET ? SOCKET_OPTIONS[u32(call, 2)] : undefined;
   if (field !== undefined) world.set(socket, 'sock', field, memory.readU32(value));
   // Options without a field of their own keep their value with the socket.
-  else world.setText(socket, JSON.stringify({ ...options(call, socket), [`${u32(call, 1)}:${u32(call, 2)}`]: [...memory.bytes.slice(value, value + length)] }));
+  else
+    world.setText(
+      socket,
+      JSON.stringify({
+        ...options(call, socket),
+        [`${u32(call, 1)}:${u32(call, 2)}`]: [...memory.bytes.slice(value, value + length)],
+      }),
+    );
   return 0n;
 };
 
@@ -120,7 +133,12 @@ const getOption: Behaviour = (call) => {
   if (socket === undefined || length < 4) return errno(EINVAL);
   const field = u32(call, 1) === SOL_SOCKET ? SOCKET_OPTIONS[u32(call, 2)] : undefined;
   if (field !== undefined) memory.writeU32(value, Number(world.get(socket, 'sock', field) & 0xffffffffn));
-  else writeBytes(memory, value, Uint8Array.from(options(call, socket)[`${u32(call, 1)}:${u32(call, 2)}`] ?? []).subarray(0, length));
+  else
+    writeBytes(
+      memory,
+      value,
+      Uint8Array.from(options(call, socket)[`${u32(call, 1)}:${u32(call, 2)}`] ?? []).subarray(0, length),
+    );
   return 0n;
 };
 
@@ -165,7 +183,10 @@ const assign: Behaviour = (call) => {
   const current = kernel.contexts.current;
   if (current?.type === 'sk_lookup') {
     if ((arg(call, 2) & ~3n) !== 0n) return errno(EINVAL);
-    kernel.contexts.setField('sk', socket === undefined ? 0n : kernel.memory.pointer(socketView(kernel.world, socket.offset)));
+    kernel.contexts.setField(
+      'sk',
+      socket === undefined ? 0n : kernel.memory.pointer(socketView(kernel.world, socket.offset)),
+    );
     return 0n;
   }
   if (arg(call, 2) !== 0n || socket === undefined) return errno(EINVAL);
@@ -183,7 +204,8 @@ const bytesOption: Behaviour = (call) => {
 /** Messages of a scenario are in one piece and need no pulling. */
 const fine: Behaviour = () => 0n;
 
-const skCgroupId: Behaviour = ({ kernel }) => cgroupId(kernel.world, cgroupOfTask(kernel.world, kernel.world.currentTask));
+const skCgroupId: Behaviour = ({ kernel }) =>
+  cgroupId(kernel.world, cgroupOfTask(kernel.world, kernel.world.currentTask));
 
 const skAncestorCgroupId: Behaviour = (call) => {
   const { world } = call.kernel;

@@ -46,7 +46,8 @@ const nsPidTgid: Behaviour = (call) => {
   return 0n;
 };
 
-const cgroupIdOfCurrent: Behaviour = ({ kernel }) => cgroupId(kernel.world, cgroupOfTask(kernel.world, currentTask(kernel)));
+const cgroupIdOfCurrent: Behaviour = ({ kernel }) =>
+  cgroupId(kernel.world, cgroupOfTask(kernel.world, currentTask(kernel)));
 
 const ancestorCgroupId: Behaviour = (call) => {
   const { world } = call.kernel;
@@ -91,7 +92,8 @@ function takeOut(call: Call, value: bigint): void {
   }
   // A scenario put it there.
   const object = kernel.world.behind(value);
-  if (object === undefined) throw new KernelFault('BAD_POINTER', `${call.name} at insn ${call.insn}: 0x${value.toString(16)} is no object`);
+  if (object === undefined)
+    throw new KernelFault('BAD_POINTER', `${call.name} at insn ${call.insn}: 0x${value.toString(16)} is no object`);
   kernel.acquire(call, 'reference', `struct ${object.struct}`, value, releaseOf(object.struct));
 }
 
@@ -123,7 +125,8 @@ function perCpuAddress(call: Call, cpu: number): bigint {
   const offset = kernel.offset(base);
   const object = kernel.heap.at(offset);
   const stride = object?.perCpu === true ? kernel.heap.stride(object.size) : kernel.world.perCpuStride(offset);
-  if (stride === undefined) throw new KernelFault('BAD_ARGUMENT', `${call.name} at insn ${call.insn}: 0x${base.toString(16)} is not per-CPU`);
+  if (stride === undefined)
+    throw new KernelFault('BAD_ARGUMENT', `${call.name} at insn ${call.insn}: 0x${base.toString(16)} is not per-CPU`);
   return base + BigInt(cpu * stride);
 }
 
@@ -169,7 +172,11 @@ const stackId: Behaviour = (call) => {
 };
 
 const sendSignal: Behaviour = (call) => {
-  call.kernel.print({ kind: 'trace', text: `signal ${u32(call, 0)} to pid ${call.kernel.world.currentPid}`, at: call.kernel.position(call) });
+  call.kernel.print({
+    kind: 'trace',
+    text: `signal ${u32(call, 0)} to pid ${call.kernel.world.currentPid}`,
+    at: call.kernel.position(call),
+  });
   return 0n;
 };
 
@@ -200,7 +207,8 @@ const kallsyms: Behaviour = (call) => {
   return 0n;
 };
 
-const taskPtRegs: Behaviour = ({ kernel }) => kernel.memory.pointer(kernel.world.find('ptregs') || kernel.world.make('pt_regs', 'ptregs'));
+const taskPtRegs: Behaviour = ({ kernel }) =>
+  kernel.memory.pointer(kernel.world.find('ptregs') || kernel.world.make('pt_regs', 'ptregs'));
 
 /** struct bpf_pidns_info and friends need nothing of the kernel; sys_bpf from a program loads nothing here. */
 const sysBpf: Behaviour = () => errno(EPERM);

@@ -20,7 +20,12 @@ const fromPacket =
     const packet = kernel.contexts.kernelContext(arg(call, 0));
     const offset = kernel.offset(packet);
     const size = type === 'skb_meta' ? kernel.contexts.metaLength(offset) : kernel.contexts.packetLength(offset);
-    initDynptr(kernel, at, { type, data: packet, size, readOnly: type === 'skb' && kernel.contexts.packetIsReadOnly() });
+    initDynptr(kernel, at, {
+      type,
+      data: packet,
+      size,
+      readOnly: type === 'skb' && kernel.contexts.packetIsReadOnly(),
+    });
     return 0n;
   };
 

@@ -11,7 +11,16 @@ import type { Kernel } from '../kernel.ts';
 import { ArenaMap, PAGE_SIZE } from '../maps/arena.ts';
 import type { KernelObject } from '../objects/world.ts';
 import { allPids, cgroupAncestor, cgroupOfTask, taskScenario } from '../objects/tasks.ts';
-import { irqRestore, irqSave, preemptDisable, preemptEnable, rcuLock, rcuUnlock, spinLock, spinUnlock } from '../regions.ts';
+import {
+  irqRestore,
+  irqSave,
+  preemptDisable,
+  preemptEnable,
+  rcuLock,
+  rcuUnlock,
+  spinLock,
+  spinUnlock,
+} from '../regions.ts';
 import { releaseReference } from '../release.ts';
 import { releaseOf } from '../helpers/system.ts';
 
@@ -33,7 +42,8 @@ export function handOutNew(call: Call, object: KernelObject): bigint {
   return pointer;
 }
 
-const acquireArgument: Behaviour = (call) => (arg(call, 0) === 0n ? 0n : handOut(call, call.kernel.offset(arg(call, 0))));
+const acquireArgument: Behaviour = (call) =>
+  arg(call, 0) === 0n ? 0n : handOut(call, call.kernel.offset(arg(call, 0)));
 
 export const releaseArgument: Behaviour = (call) => {
   releaseReference(call.kernel, 'reference', arg(call, 0), call.name);
@@ -141,7 +151,8 @@ const crypt: Behaviour = (call) => {
   const key = kernel.world.text(kernel.offset(arg(call, 0))) ?? '';
   const source = readDynptr(kernel, kernel.offset(arg(call, 1)));
   const target = readDynptr(kernel, kernel.offset(arg(call, 2)));
-  if (source.data === 0n || target.data === 0n || target.readOnly || source.size > target.size || source.size === 0) return errno(EINVAL);
+  if (source.data === 0n || target.data === 0n || target.readOnly || source.size > target.size || source.size === 0)
+    return errno(EINVAL);
   const bytes = readBytes(kernel.memory, dynptrBase(kernel, source), source.size);
   writeBytes(
     kernel.memory,
@@ -311,6 +322,10 @@ export const kernelKfuncs: Readonly<Record<string, Behaviour>> = {
     return 0n;
   },
   bpf_get_kmem_cache: () => 0n,
+  // The compiler puts it where the program cannot come.
+  __bpf_trap: (call) => ({ kind: 'fault', code: 'TRAP', message: `insn ${call.insn} should never be reached` }),
+  bpf_kfunc_call_test_release: releaseArgument,
+  bpf_kfunc_call_memb_release: releaseArgument,
   css_rstat_updated: () => 0n,
   css_rstat_flush: () => 0n,
   bpf_fentry_test1: (call) => BigInt((s32(call, 0) + 1) | 0),

@@ -51,7 +51,8 @@ const lookup: Behaviour = (call) => {
   const bytes = kernel.memory.bytes.slice(tuple, tuple + length);
   const size = length === 12 ? 4 : 16;
   const port = (at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
-  const same = (address: string, at: number): boolean => parseAddress(address).every((byte, i) => byte === bytes[at + i]);
+  const same = (address: string, at: number): boolean =>
+    parseAddress(address).every((byte, i) => byte === bytes[at + i]);
   const connection = (kernel.scenario.connections ?? []).find(
     (candidate) =>
       IPPROTO[candidate.protocol] === found.protocol &&
@@ -157,4 +158,3 @@ export const networkKfuncs: Readonly<Record<string, Behaviour>> = {
   bpf_sock_ops_enable_tx_tstamp: () => 0n,
   bpf_sk_assign_tcp_reqsk: () => errno(EOPNOTSUPP),
 };
-

@@ -19,7 +19,8 @@ const make =
   (call) => {
     const { kernel, program } = call;
     const btf = program.btf;
-    if (btf === undefined) throw new KernelFault('NO_BTF', `${call.name} at insn ${call.insn}: program ${program.name} has no BTF`);
+    if (btf === undefined)
+      throw new KernelFault('NO_BTF', `${call.name} at insn ${call.insn}: program ${program.name} has no BTF`);
     const object = kernel.heap.allocate(btf, u32(call, 0), perCpu);
     const pointer = kernel.memory.pointer(object.offset);
     const typeName = `struct ${object.typeName}${perCpu ? ' __percpu' : ''}`;
@@ -36,13 +37,22 @@ const drop: Behaviour = (call) => {
 function objectOf(call: Call, pointer: bigint): HeapObject {
   const object = call.kernel.heap.around(call.kernel.offset(pointer));
   if (object === undefined) {
-    throw new KernelFault('BAD_POINTER', `${call.name} at insn ${call.insn}: 0x${pointer.toString(16)} is no allocated object`);
+    throw new KernelFault(
+      'BAD_POINTER',
+      `${call.name} at insn ${call.insn}: 0x${pointer.toString(16)} is no allocated object`,
+    );
   }
   return object;
 }
 
 function enterObject(call: Call, object: HeapObject): void {
-  call.kernel.acquire(call, 'object', `struct ${object.typeName}`, call.kernel.memory.pointer(object.offset), 'bpf_obj_drop');
+  call.kernel.acquire(
+    call,
+    'object',
+    `struct ${object.typeName}`,
+    call.kernel.memory.pointer(object.offset),
+    'bpf_obj_drop',
+  );
 }
 
 const refcountAcquire: Behaviour = (call) => {

@@ -77,7 +77,9 @@ export const stringKfuncs: Readonly<Record<string, Behaviour>> = {
     return at < 0 ? text.length : at;
   }),
   bpf_strnchr: withText((text, call) => find(text.slice(0, limit(call, 1)), character(call, 2))),
-  bpf_strrchr: withText((text, call) => (character(call, 1) === '\0' ? text.length : text.lastIndexOf(character(call, 1)))),
+  bpf_strrchr: withText((text, call) =>
+    character(call, 1) === '\0' ? text.length : text.lastIndexOf(character(call, 1)),
+  ),
   bpf_strlen: withText((text) => text.length),
   bpf_strnlen: withText((text, call) => Math.min(text.length, limit(call, 1))),
   bpf_strspn: withTexts((a, b) => span(a, b, true), false),

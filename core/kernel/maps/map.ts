@@ -112,7 +112,7 @@ export abstract class BpfMap {
     return count;
   }
 
-  /** Elements in the order of iteration: of arrays by index, of hash tables by age, of LRU tables by use, of tries as the kernel walks them. */
+  /** Elements in the order of iteration, each to be read before the next is asked for (the key of an array's element exists only so long): of arrays by index, of hash tables by age, of LRU tables by use, of tries as the kernel walks them. */
   *elements(): Generator<MapElement> {
     for (let cursor = this.advance(0); cursor !== 0; cursor = this.advance(cursor)) yield this.elementAt(cursor);
   }
@@ -125,7 +125,11 @@ export abstract class BpfMap {
   /** Flags of an update that all keyed maps refuse alike. */
   protected badUpdateFlags(flags: bigint): boolean {
     if ((flags & ~BPF_F_LOCK) > BPF_EXIST) return true;
-    return (flags & BPF_F_LOCK) !== 0n && this.special('spin_lock') === undefined && this.special('res_spin_lock') === undefined;
+    return (
+      (flags & BPF_F_LOCK) !== 0n &&
+      this.special('spin_lock') === undefined &&
+      this.special('res_spin_lock') === undefined
+    );
   }
 
   #makeStruct(structName: string): number {
@@ -151,4 +155,3 @@ export abstract class BpfMap {
     return at;
   }
 }
-

@@ -118,7 +118,8 @@ export class RingBufferMap extends BpfMap {
       const word = memory.readU32(this.#at(at));
       if (word >= BUSY) break;
       const size = word & MAX_RECORD;
-      if ((word & DISCARD) === 0) this.kernel.maps.emit(this, readBytes(memory, this.#at(at) + HEADER_SIZE, size), 'ringbuf');
+      if ((word & DISCARD) === 0)
+        this.kernel.maps.emit(this, readBytes(memory, this.#at(at) + HEADER_SIZE, size), 'ringbuf');
       at += recordLength(size);
     }
     this.#setPosition(EMITTED, at);

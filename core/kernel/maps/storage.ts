@@ -26,7 +26,8 @@ export class StorageMap extends BpfMap {
     if (element === 0) {
       if (!create) return 0;
       element = this.#table.insert(this.#owner);
-      if (initial !== 0) copyValue(this.kernel.memory, this.#table.value(element), initial, this.valueSize, this.fields);
+      if (initial !== 0)
+        copyValue(this.kernel.memory, this.#table.value(element), initial, this.valueSize, this.fields);
     }
     return this.#table.value(element);
   }

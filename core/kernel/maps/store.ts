@@ -239,7 +239,11 @@ export class MapStore {
     for (const entry of entries) {
       fillBytes(memory, key, map.keySize, 0);
       if (entry.key !== undefined) writeValue(this.#kernel, btf, definition.keyTypeId, key, map.keySize, entry.key);
-      const perCpu = isPerCpu(map.type) ? (Array.isArray(entry.value) ? entry.value : this.#forEachCpu(entry.value)) : [entry.value];
+      const perCpu = isPerCpu(map.type)
+        ? Array.isArray(entry.value)
+          ? entry.value
+          : this.#forEachCpu(entry.value)
+        : [entry.value];
       for (const [index, content] of perCpu.entries()) {
         if (isPerCpu(map.type)) this.#kernel.cpu = index;
         fillBytes(memory, value, map.valueSize, 0);
@@ -258,7 +262,10 @@ export class MapStore {
     else if (map instanceof QueueMap || map instanceof BloomFilterMap) result = map.push(value, BPF_ANY);
     else result = map.update(key, value, BPF_ANY);
     if (result !== 0) {
-      throw new BailoutError('SCENARIO_MAP_ENTRY', `The scenario's entry for map ${map.name} was refused (errno ${-result}).`);
+      throw new BailoutError(
+        'SCENARIO_MAP_ENTRY',
+        `The scenario's entry for map ${map.name} was refused (errno ${-result}).`,
+      );
     }
   }
 
@@ -333,6 +340,9 @@ function createMap(setup: MapSetup, scenario: MapScenario | undefined): BpfMap {
     case MapType.arena:
       return new ArenaMap(setup);
     default:
-      throw new BailoutError('MAP_TYPE_UNKNOWN', `Map ${setup.definition.name} has the unknown type ${setup.definition.type}.`);
+      throw new BailoutError(
+        'MAP_TYPE_UNKNOWN',
+        `Map ${setup.definition.name} has the unknown type ${setup.definition.type}.`,
+      );
   }
 }

@@ -62,7 +62,8 @@ export class HashTable {
     const mask = memory.readU32(this.#header + BUCKET_COUNT) - 1;
     let element = memory.readU32(buckets + 4 * (hash & mask));
     while (element !== 0) {
-      if (memory.readU32(element + HASH) === hash && equalBytes(memory, element + KEY, key, this.#keySize)) return element;
+      if (memory.readU32(element + HASH) === hash && equalBytes(memory, element + KEY, key, this.#keySize))
+        return element;
       element = memory.readU32(element + CHAIN);
     }
     return 0;

@@ -63,7 +63,14 @@ export function makeSocket(world: World, name: string): number {
 /** A socket that no scenario described, for contexts that always have one. */
 export function defaultSocket(world: World): number {
   const known = world.find('socket:');
-  const scenario: SocketScenario = { name: '', protocol: 'tcp', local: '192.0.2.2', localPort: 80, remote: '192.0.2.1', remotePort: 1234 };
+  const scenario: SocketScenario = {
+    name: '',
+    protocol: 'tcp',
+    local: '192.0.2.2',
+    localPort: 80,
+    remote: '192.0.2.1',
+    remotePort: 1234,
+  };
   return known === 0 ? makeSocketFrom(world, scenario, 'socket:') : known;
 }
 
@@ -121,12 +128,17 @@ const BPF_SOCK_FIELDS: Readonly<Record<string, string>> = {
 };
 
 export function fillSocketView(world: World, socket: number, view: number): void {
-  for (const [name, path] of Object.entries(BPF_SOCK_FIELDS)) world.set(view, 'bpf_sock', name, world.get(socket, 'sock', path));
+  for (const [name, path] of Object.entries(BPF_SOCK_FIELDS))
+    world.set(view, 'bpf_sock', name, world.get(socket, 'sock', path));
   const { memory, layouts } = world.kernel;
   const sock = layouts.struct('sock');
   const face = layouts.struct('bpf_sock');
   const copy = (to: string, from: string, size: number): void => {
-    writeBytes(memory, view + face.offset(to), memory.bytes.slice(socket + sock.offset(from), socket + sock.offset(from) + size));
+    writeBytes(
+      memory,
+      view + face.offset(to),
+      memory.bytes.slice(socket + sock.offset(from), socket + sock.offset(from) + size),
+    );
   };
   if (world.get(socket, 'sock', '__sk_common.skc_family') === BigInt(AF_INET6)) {
     copy('src_ip6', '__sk_common.skc_v6_rcv_saddr', 16);
@@ -149,7 +161,12 @@ function fillTcpView(world: World, socket: number, view: number): void {
 export function findSocket(
   world: World,
   protocol: 'tcp' | 'udp',
-  tuple: { readonly source: Uint8Array; readonly sourcePort: number; readonly destination: Uint8Array; readonly destinationPort: number },
+  tuple: {
+    readonly source: Uint8Array;
+    readonly sourcePort: number;
+    readonly destination: Uint8Array;
+    readonly destinationPort: number;
+  },
 ): number {
   let listener = 0;
   for (const scenario of world.kernel.scenario.sockets ?? []) {

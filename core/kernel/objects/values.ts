@@ -18,7 +18,14 @@ import type { ScenarioInteger, ScenarioValue } from '../scenario.ts';
 import { hexBytes, integer } from '../scenario.ts';
 
 /** Writes a value of a type at an offset, never more than `room` bytes. A type of 0 means: no BTF, take the value's own shape. */
-export function writeValue(kernel: Kernel, btf: Btf | undefined, typeId: number, at: number, room: number, value: ScenarioValue): void {
+export function writeValue(
+  kernel: Kernel,
+  btf: Btf | undefined,
+  typeId: number,
+  at: number,
+  room: number,
+  value: ScenarioValue,
+): void {
   if (value === null) return;
   if (typeof value === 'object' && 'hex' in value) {
     writeBytes(kernel.memory, at, hexBytes(value.hex).subarray(0, room));
@@ -59,12 +66,24 @@ export function writeValue(kernel: Kernel, btf: Btf | undefined, typeId: number,
 }
 
 /** Writes named fields (paths as in {@link StructLayout.find}) of a struct. */
-export function writeFields(kernel: Kernel, btf: Btf, typeId: number, at: number, fields: Readonly<Record<string, ScenarioValue>>): void {
-  const layout = btf === kernel.btf ? (kernel.layouts.find(btf.name(typeId)) ?? new StructLayout(btf, typeId)) : new StructLayout(btf, typeId);
+export function writeFields(
+  kernel: Kernel,
+  btf: Btf,
+  typeId: number,
+  at: number,
+  fields: Readonly<Record<string, ScenarioValue>>,
+): void {
+  const layout =
+    btf === kernel.btf
+      ? (kernel.layouts.find(btf.name(typeId)) ?? new StructLayout(btf, typeId))
+      : new StructLayout(btf, typeId);
   for (const [path, value] of Object.entries(fields)) {
     const field = layout.find(path);
     if (field === undefined) {
-      throw new BailoutError('SCENARIO_NO_FIELD', `struct ${layout.name} has no field ${path}, which the scenario sets.`);
+      throw new BailoutError(
+        'SCENARIO_NO_FIELD',
+        `struct ${layout.name} has no field ${path}, which the scenario sets.`,
+      );
     }
     if (field.bitSize > 0) writeField(kernel.memory, at, field, scalar(value));
     else writeValue(kernel, btf, field.typeId, at + field.offset, field.size, value);
@@ -89,16 +108,21 @@ function writeArray(kernel: Kernel, btf: Btf, id: number, at: number, room: numb
     }
     return;
   }
-  const isText = typeof value === 'string' && size === 1 && (btf.intEncoding(btf.resolve(element)) & ~BTF_INT_SIGNED) === 0;
+  const isText =
+    typeof value === 'string' && size === 1 && (btf.intEncoding(btf.resolve(element)) & ~BTF_INT_SIGNED) === 0;
   if (isText) writeBytes(kernel.memory, at, utf8(value).subarray(0, room));
   else writeUntyped(kernel, at, Math.min(room, size), value);
 }
 
 function writeUntyped(kernel: Kernel, at: number, room: number, value: ScenarioValue): void {
   if (Array.isArray(value)) {
-    throw new BailoutError('SCENARIO_UNTYPED', 'A list in the scenario stands where no BTF says what its elements are.');
+    throw new BailoutError(
+      'SCENARIO_UNTYPED',
+      'A list in the scenario stands where no BTF says what its elements are.',
+    );
   }
-  if (typeof value === 'string' && !/^\s*-?(0x[0-9a-f]+|\d+)\s*$/i.test(value)) writeBytes(kernel.memory, at, utf8(value).subarray(0, room));
+  if (typeof value === 'string' && !/^\s*-?(0x[0-9a-f]+|\d+)\s*$/i.test(value))
+    writeBytes(kernel.memory, at, utf8(value).subarray(0, room));
   else writeInteger(kernel.memory, at, room, scalar(value));
 }
 

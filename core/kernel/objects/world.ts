@@ -53,7 +53,8 @@ export class World {
   /** A pointer to what a scenario calls `task:1000`, `cgroup:7`, `socket:web`, `device:2`, `file:/bin/sh`, or one of its objects. */
   reference(name: string): bigint {
     const offset = this.find(name);
-    if (offset === 0) throw new BailoutError('SCENARIO_NO_OBJECT', `The scenario refers to "${name}", which it does not describe.`);
+    if (offset === 0)
+      throw new BailoutError('SCENARIO_NO_OBJECT', `The scenario refers to "${name}", which it does not describe.`);
     return this.kernel.memory.pointer(offset);
   }
 
@@ -113,7 +114,11 @@ export class World {
   // ---- making ---------------------------------------------------------------------------------------------------------
 
   /** A zeroed object of a kernel struct. `extra` bytes follow it, for arrays at its end. */
-  make(struct: string, name: string, options: { readonly extra?: number; readonly temporary?: boolean; readonly writable?: boolean } = {}): number {
+  make(
+    struct: string,
+    name: string,
+    options: { readonly extra?: number; readonly temporary?: boolean; readonly writable?: boolean } = {},
+  ): number {
     const layout = this.kernel.layouts.struct(struct);
     const extra = (options.extra ?? 0) + (endsOpen(this.kernel.btf, layout.typeId) ? FLEXIBLE_ROOM : 0);
     const label = name === '' ? `struct ${struct}` : name;
@@ -222,7 +227,8 @@ export class World {
     const known = this.#byName.get(key);
     if (known !== undefined) return memory.pointer(known);
     if (btf.kind(btfId) === BTF_KIND_FUNC) return this.symbol(btf.name(btfId));
-    if (btf.kind(btfId) !== BTF_KIND_VAR) throw new BailoutError('KERNEL_NO_VARIABLE', `Type ${btfId} of the kernel's BTF is no variable.`);
+    if (btf.kind(btfId) !== BTF_KIND_VAR)
+      throw new BailoutError('KERNEL_NO_VARIABLE', `Type ${btfId} of the kernel's BTF is no variable.`);
     const name = btf.name(btfId);
     const size = btf.resolveSize(btf.typeId(btfId)) ?? 8;
     const stride = (size + 7) & ~7;
