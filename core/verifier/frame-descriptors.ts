@@ -222,7 +222,7 @@ function btfName(env: Env, w: Int32Array, base: number): string {
 
 /**
  * Sections that began in this frame, or in one that it called and that has returned. The kernel knows that they are in
- * force, so their place is no register or slot. Several can be nested: the n-th of a kind is one thing on all paths.
+ * force, so their place is no register or slot. Several can be nested: the n-th of a kind in a frame is one thing on all paths.
  */
 function regionViews(env: Env, frame: Frame, owners: Owners): Held[] {
   const views: Held[] = [];
@@ -232,9 +232,9 @@ function regionViews(env: Env, frame: Frame, owners: Owners): Held[] {
   };
   const counts = { rcu: 0, preempt: 0 };
   env.state.regions.forEach((region, index) => {
-    const nth = counts[region.kind]++;
+    if (region.frameno !== frame.frameno) return;
     // Reference ids are positive, so these are nobody else's.
-    if (region.frameno === frame.frameno) add(REGIONS[region.kind], region.insn, -1 - index, String(nth));
+    add(REGIONS[region.kind], region.insn, -1 - index, String(counts[region.kind]++));
   });
   for (const ref of owners.references) {
     const rule = lockRule(ref.kind);
