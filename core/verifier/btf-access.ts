@@ -22,15 +22,17 @@ import { KERNEL_BTF } from './context.ts';
 import { tnumLogText } from './print-state.ts';
 import { inRcuSection } from './rcu-section.ts';
 import { isRcuRegister, isTrustedRegister, markBtfRegister } from './registers.ts';
-import { AUX0, AUX1, REF_OBJ_ID, ROW, TYPE, VALUE, isConst } from './state.ts';
+import { AUX0, AUX1, REF_OBJ_ID, ROW, TYPE, VALUE, isConst, setPointer } from './state.ts';
 import {
   MEM_ALLOC,
   MEM_PERCPU,
   MEM_RCU,
+  MEM_RDONLY,
   MEM_USER,
   NON_OWN_REF,
   PTR_MAYBE_NULL,
   PTR_TO_BTF_ID,
+  PTR_TO_MEM,
   PTR_TRUSTED,
   PTR_UNTRUSTED,
   SCALAR_VALUE,
@@ -41,6 +43,8 @@ import {
 export type Walk =
   | { readonly kind: 'scalar' }
   | { readonly kind: 'pointer'; readonly typeId: number; readonly flags: number; readonly field: string }
+  /** A pointer to something that is no struct: readable, at the reader's risk. */
+  | { readonly kind: 'memory' }
   /** A struct begins exactly there. */
   | { readonly kind: 'struct'; readonly typeId: number; readonly flags: number }
   | { readonly kind: 'error'; readonly message: string };
@@ -161,6 +165,7 @@ function findMember(btf: Btf, type: number, at: number, size: number, flags: num
       if (btf.isComposite(pointee)) {
         return { kind: 'pointer', typeId: pointee, flags: flags | tagFlags(btf, element.typeId), field: name };
       }
+      return { kind: 'memory' };
     }
     // An array of numbers may be used as scratch space, so the end is that of the whole member.
     if (at + size > end && (flags & PTR_UNTRUSTED) === 0) {
@@ -250,6 +255,8 @@ export function btfStructAccess(
         break;
       case 'scalar':
         return { type: SCALAR_VALUE, typeId: 0, flags: 0, field: '' };
+      case 'memory':
+        return { type: PTR_TO_MEM, typeId: 0, flags: MEM_RDONLY | PTR_UNTRUSTED, field: '' };
       case 'pointer':
         // Types of the program's own hold no pointers that could be followed.
         if (allocated) return { type: SCALAR_VALUE, typeId: 0, flags: 0, field: '' };
@@ -304,6 +311,10 @@ export function checkBtfPointerAccess(
   }
   const found = btfStructAccess(env, type, handle, structId, offset, size);
   if (access !== 'read' || valueRegister < 0) return;
+  if (found.type === PTR_TO_MEM) {
+    setPointer(env.frame.w, valueRegister * ROW, PTR_TO_MEM | found.flags);
+    return;
+  }
   const flags = found.type === PTR_TO_BTF_ID ? trustOf(env, base, found) : 0;
   markBtfRegister(env, env.frame, valueRegister, found.type, handle, found.typeId, flags);
 }

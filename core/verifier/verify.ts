@@ -6,8 +6,10 @@ import { isKfuncCall, subprogramStarts } from '../isa/control-flow.ts';
 import { profileOf, type Profile } from '../exceptions/profile.ts';
 import type { Program } from '../object/program.ts';
 import { admitInstructions, checkAttachment, checkSubprogramResults } from './admission.ts';
+import { admitKfuncCalls } from './calls/kfuncs.ts';
 import { prepareEntryArguments } from './calls/subprograms.ts';
 import { Assertions } from './assertions.ts';
+import { taggedCallback } from './callback-tag.ts';
 import { Env, Rejection, type SubprogramFacts } from './context.ts';
 import { checkCfg, checkSubprograms, computeLoops, computePostorder } from './control-flow.ts';
 import { explore, type Limits } from './explore.ts';
@@ -24,12 +26,6 @@ import type { Verification, VerifyOptions } from './verification.ts';
 
 const MAX_INSNS = 1_000_000;
 const SET_CALLBACK = 'bpf_set_exception_callback';
-
-/** The subprogram that a tag declares to be the exception callback: the only one that nothing in the code refers to. */
-function taggedCallback(program: Program, starts: readonly number[]): number {
-  const tagged = program.subprograms.find((subprogram) => !starts.includes(subprogram.start));
-  return tagged?.start ?? -1;
-}
 
 function callsSetCallback(program: Program): boolean {
   const { instructions, kernelBtf } = program;
@@ -70,13 +66,15 @@ function subprogramFacts(program: Program, starts: readonly number[]): Subprogra
 function createEnv(program: Program, options: VerifyOptions): Env {
   const log = new Log(options.logLevel ?? 1);
   const starts = subprogramStarts(program.instructions);
-  const tagged = taggedCallback(program, starts);
-  if (tagged >= 0) {
+  const tag = taggedCallback(program);
+  const tagged = tag.kind === 'found' ? tag.start : -1;
+  // Nothing in the code refers to it.
+  if (tagged >= 0 && !starts.includes(tagged)) {
     starts.push(tagged);
     starts.sort((a, b) => a - b);
   }
   const profile: Profile =
-    options.profile ?? profileOf({ callsSetCallback: callsSetCallback(program), hasTag: tagged >= 0 });
+    options.profile ?? profileOf({ callsSetCallback: callsSetCallback(program), hasTag: tag.kind !== 'none' });
   const env = new Env(program, profile, log, subprogramFacts(program, starts), new State());
   env.disassembly = disassemblyNames(env);
   if (tagged >= 0) {
@@ -114,6 +112,9 @@ function verifyFunction(env: Env, subprogram: number, limits: Limits): void {
 }
 
 function verifyAll(env: Env, limits: Limits): void {
+  const tag = taggedCallback(env.program);
+  if (tag.kind === 'wrong') env.fail(tag.message);
+  admitKfuncCalls(env);
   if (env.log.level >= 2)
     env.subprograms.forEach((facts, index) => env.verbose(`func#${index} @${facts.start}\n`));
   checkSubprograms(env);

@@ -1,15 +1,17 @@
 /** Calls of kernel functions. */
 import {
   KF_ACQUIRE,
-  KF_DESTRUCTIVE,
   KF_ITER_NEXT,
   KF_RCU_PROTECTED,
   KF_RET_NULL,
   KF_SLEEPABLE,
   kfuncAllowed,
 } from '../../kernel/tables/kfuncs.ts';
+import { profileRules } from '../../exceptions/profile.ts';
 import { mayAccessPacket } from '../../kernel/tables/program-types.ts';
+import { isKfuncCall } from '../../isa/control-flow.ts';
 import type { Btf } from '../../object/btf/btf.ts';
+import { isGplCompatible } from '../btf-access.ts';
 import type { Env } from '../context.ts';
 import { KERNEL_BTF, PROGRAM_BTF } from '../context.ts';
 import { syncBounds } from '../bounds.ts';
@@ -53,7 +55,6 @@ import { convertOwningToNonOwning, markGraphNode, setNonOwning } from './graph.t
 import { iteratorRow, processIteratorNext } from './iterators.ts';
 import { inRcuSection } from '../rcu-section.ts';
 import { KfuncMeta, checkKfuncArguments, isScalarStruct } from './kfunc-arguments.ts';
-import type { KfuncPrototype } from './kfunc-prototypes.ts';
 import { kfuncPrototype, returnsStructPointer } from './kfunc-prototypes.ts';
 import { clearAllPacketPointers, kfuncChangesPacket } from './packet.ts';
 import { registerHasSpinLock, structRecord } from './records.ts';
@@ -94,14 +95,14 @@ export function checkKfuncCall(env: Env, insn: number): { throws: boolean } {
   const meta = new KfuncMeta(prototype, flags);
   if (LOCK_TAKERS.has(name)) pushFailedLock(env, insn);
   else if (name === '__bpf_trap') env.fail('unexpected __bpf_trap() due to uninitialized variable?');
-  if ((flags & KF_DESTRUCTIVE) !== 0) {
-    // Allowed to whom may reboot the machine; we are root.
-  }
   const sleeps = (flags & KF_SLEEPABLE) !== 0;
   if (sleeps && !(env.program.sleepable || env.state.inSleepable)) {
     env.fail(`program must be sleepable to call sleepable kfunc ${name}`);
   }
   if (name === 'bpf_set_exception_callback') {
+    if (!profileRules(env.profile).callbackForms.includes('call')) {
+      env.fail(`calling kernel function ${name} is not allowed`);
+    }
     processExceptionCallback(env, insn);
     clearCallerSaved(env, env.frame);
     return { throws: false };
@@ -376,7 +377,17 @@ function setNewObject(env: Env, meta: KfuncMeta, perCpu: boolean): void {
   w[AUX1] = PROGRAM_BTF;
 }
 
-/** Functions that give a packet's metadata need a program bound to a device; the loader's last step refuses them otherwise. */
-export function needsDeviceBoundProgram(prototype: KfuncPrototype): boolean {
-  return prototype.name.startsWith(METADATA);
+/** What is wrong with the calls of kernel functions before anything is executed (the kernel's add_kfunc_call). */
+export function admitKfuncCalls(env: Env): void {
+  const { insns } = env;
+  for (let insn = 0; insn < insns.length; insn++) {
+    if (insns.isLdImm64(insn)) insn++;
+    else if (isKfuncCall(insns, insn) && insns.imm[insn] !== 0) {
+      if (!isGplCompatible(env.program.license)) {
+        env.fail('cannot call kernel function from non-GPL compatible program');
+      }
+      const name = env.btfs[KERNEL_BTF].name(insns.imm[insn]!);
+      if (name.startsWith(METADATA)) env.fail('metadata kfuncs require device-bound program');
+    }
+  }
 }
