@@ -56,7 +56,7 @@ export type Request =
   | { readonly command: 'version' };
 
 export const COMMANDS: readonly CommandName[] = ['verify', 'run', 'disasm', 'inspect'];
-export const DEFAULT_MAX_STEPS = 10_000_000;
+export const DEFAULT_MAX_STEPS = 100_000_000;
 
 /** Which options each command takes. */
 const OPTIONS: Readonly<Record<CommandName, NonNullable<ParseArgsConfig['options']>>> = {

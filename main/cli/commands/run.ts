@@ -57,6 +57,7 @@ function notRun(
     steps: 0,
     ledger: { before: [], after: [] },
     output: [],
+    async: [],
     error,
   };
 }

@@ -4,6 +4,7 @@ import type { Verification, VerifyOptions } from '../../../core/verifier/verific
 import { verify } from '../../../core/verifier/verify.ts';
 import type { Outcome } from '../format/verify.ts';
 import {
+  formatAssertions,
   formatDescriptors,
   formatOutcome,
   verdictOf,
@@ -36,11 +37,16 @@ export function verifyCommand(request: VerifyRequest, host: Host): ExitStatus {
     outcomes.push(outcome);
     const log = request.log > 0 && outcome.kind === 'verified' ? outcome.verification.log : '';
     if (log !== '') host.write(`${log.trimEnd()}\n`);
-    if (request.log > 0 && outcome.kind === 'verified') {
-      const descriptors = formatDescriptors(program, outcome.verification.descriptors, host.style);
-      if (descriptors.length > 0) host.write(`${descriptors.join('\n')}\n`);
-    }
     host.write(`${formatOutcome(outcome, widths, host.style).join('\n')}\n`);
+    if (outcome.kind === 'verified' && (request.log > 0 || request.program !== undefined)) {
+      const { descriptors, assertions } = outcome.verification;
+      for (const part of [
+        formatAssertions(program, assertions, host.style),
+        formatDescriptors(program, descriptors, host.style),
+      ]) {
+        if (part.length > 0) host.write(`\n${part.join('\n')}\n`);
+      }
+    }
   }
   if (programs.length !== 1) host.write(`\n${verifySummary(outcomes, host.style)}\n`);
   return statusOf(outcomes);

@@ -16,6 +16,7 @@ const returned: RunReport = {
   steps: 7,
   ledger: { before: [], after: [] },
   output: [],
+  async: [],
 };
 
 const task = {
@@ -121,6 +122,12 @@ describe('what run says', () => {
     expect(lines).toContain('Did not return after 7 instructions');
   });
 
+  it('shows the timers that ran after the program', () => {
+    const report: RunReport = { ...returned, async: [{ kind: 'timer', program: 'main', insn: 5, value: 0n }] };
+    expect(formatRun(report, PLAIN)).toContain('Then a timer of main ran from insn 5 and returned 0');
+    expect(runJson(report).async).toEqual([{ kind: 'timer', insn: 5, retval: 0 }]);
+  });
+
   it('shows what was printed and sent, and what was left behind', () => {
     const report: RunReport = {
       ...returned,
@@ -157,6 +164,7 @@ describe('the JSON of run', () => {
       ],
       ledger: { before: [], after: [] },
       output: [],
+      async: [],
       error: null,
     });
   });

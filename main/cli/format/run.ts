@@ -3,6 +3,7 @@ import type { CallbackForm, Profile } from '../../../core/exceptions/profile.ts'
 import type { Found, UnwindStep } from '../../../core/exceptions/unwinder.ts';
 import type { OutputLine } from '../../../core/kernel/behaviour.ts';
 import type { LedgerEntry } from '../../../core/kernel/ledger.ts';
+import type { AsyncRun } from '../../../core/machine/run.ts';
 import type { Program, ProgramTypeName } from '../../../core/object/program.ts';
 import type { Style } from './style.ts';
 import { count, grouped, table } from './table.ts';
@@ -28,6 +29,8 @@ export interface RunReport {
   readonly steps: number;
   readonly ledger: { readonly before: readonly LedgerEntry[]; readonly after: readonly LedgerEntry[] };
   readonly output: readonly OutputLine[];
+  /** Timers and work queues that the program armed, and that ran after it. */
+  readonly async: readonly AsyncRun[];
   /** Why it did not return. */
   readonly error?: { readonly code: string; readonly message: string; readonly insn?: number };
 }
@@ -109,6 +112,7 @@ export interface RunJson {
     readonly map?: string;
     readonly bytes?: string;
   }[];
+  readonly async: readonly { readonly kind: string; readonly insn: number; readonly retval: number | null }[];
   readonly error: { readonly code: string; readonly message: string; readonly insn: number | null } | null;
 }
 
@@ -141,8 +145,18 @@ export function runJson(report: RunReport): RunJson {
       ...(map === undefined ? {} : { map }),
       ...(bytes === undefined ? {} : { bytes: hex(bytes) }),
     })),
+    async: report.async.map(({ kind, insn, value }) => ({
+      kind,
+      insn,
+      retval: value === undefined ? null : int(value),
+    })),
     error: error === undefined ? null : { code: error.code, message: error.message, insn: error.insn ?? null },
   };
+}
+
+/** A function's int, whatever stands in the upper half of R0. */
+function int(value: bigint): number {
+  return Number(BigInt.asIntN(32, value));
 }
 
 /** A number where JSON's numbers are exact, else a string of its decimal digits. */
@@ -175,6 +189,10 @@ export function formatRun(report: RunReport, style: Style): string[] {
     const value = `${report.retval}${meaning === undefined ? '' : ` (${meaning})`}`;
     out.push(`${style.good('Returned')} ${style.bold(value)} ${steps}`);
   } else out.push(`${style.bad('Did not return')} ${steps}`);
+  for (const { kind, program, insn, value } of report.async) {
+    const end = value === undefined ? style.bad('did not return') : `returned ${int(value)}`;
+    out.push(`Then a ${kind} of ${program} ran from insn ${insn} and ${end}`);
+  }
   out.push(ledgerLine(report, style));
   return out;
 }

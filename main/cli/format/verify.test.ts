@@ -3,7 +3,15 @@ import type { Verification } from '../../../core/verifier/verification.ts';
 import { fixtureProgram } from '../testing/fixture.ts';
 import { COLOURED, PLAIN } from './style.ts';
 import type { Outcome } from './verify.ts';
-import { formatOutcome, logLines, profileOfAll, rejectedInsn, verifyJson, verifySummary } from './verify.ts';
+import {
+  formatAssertions,
+  formatOutcome,
+  logLines,
+  profileOfAll,
+  rejectedInsn,
+  verifyJson,
+  verifySummary,
+} from './verify.ts';
 
 const program = fixtureProgram();
 
@@ -97,6 +105,20 @@ describe('what verify says', () => {
     expect(coloured.replace(/\x1b\[[0-9;]*m/g, '')).toBe(plain);
   });
 
+  it('says what each assertion taught it', () => {
+    const assertion = { insn: 5, throwInsn: 6, condition: 'r1 > 0x3f', register: 1 };
+    const facts = [
+      { ...assertion, before: 'scalar()', after: 'scalar(umin=64)' },
+      { ...assertion, insn: 6, before: '', after: '' },
+    ];
+    expect(formatAssertions(program, facts, PLAIN)).toEqual([
+      'What assertions proved:',
+      '  fixture.bpf.c:4  r1 > 0x3f  scalar() → scalar(umin=64)',
+      '  fixture.bpf.c:5  r1 > 0x3f  never reached',
+    ]);
+    expect(formatAssertions(program, [], PLAIN)).toEqual([]);
+  });
+
   it('counts at the end', () => {
     expect(verifySummary([verified(), rejected], PLAIN)).toBe('2 programs: 1 accepted, 1 rejected');
     expect(verifySummary([], PLAIN)).toBe('0 programs: nothing to verify');
@@ -133,7 +155,10 @@ describe('the JSON of verify', () => {
         ],
       },
     ] as const;
-    expect(verifyJson('fixture.bpf.o', [verified({ descriptors })], undefined, false)).toEqual({
+    const assertions = [
+      { insn: 5, throwInsn: 6, condition: 'r1 > 0x3f', register: 1, before: 'scalar()', after: 'scalar(umin=64)' },
+    ];
+    expect(verifyJson('fixture.bpf.o', [verified({ descriptors, assertions })], undefined, false)).toEqual({
       object: 'fixture.bpf.o',
       profile: 'proposal',
       programs: [
@@ -163,6 +188,16 @@ describe('the JSON of verify', () => {
               ],
             },
           ],
+          assertions: [
+            {
+              insn: 5,
+              throw_insn: 6,
+              condition: 'r1 > 0x3f',
+              register: 'r1',
+              before: 'scalar()',
+              after: 'scalar(umin=64)',
+            },
+          ],
         },
       ],
     });
@@ -176,9 +211,7 @@ describe('the JSON of verify', () => {
       profile: null,
       insns: 0,
       descriptors: [],
-    merges: 0,
-    conflicts: [],
-    assertions: [],
+      assertions: [],
       log: '',
     });
   });

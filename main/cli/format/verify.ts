@@ -4,6 +4,7 @@ import { formatPlace } from '../../../core/exceptions/descriptor.ts';
 import { disassembleLine } from '../../../core/isa/disassemble.ts';
 import type { Profile } from '../../../core/exceptions/profile.ts';
 import type { Program } from '../../../core/object/program.ts';
+import type { AssertionFact } from '../../../core/verifier/assertions.ts';
 import type { Verification } from '../../../core/verifier/verification.ts';
 import { hintFor } from '../hints.ts';
 import { baseName, lineAt, namesOf, subprogramAt, subprogramName } from '../program.ts';
@@ -45,6 +46,17 @@ export interface DescriptorJson {
   }[];
 }
 
+export interface AssertionJson {
+  /** The test. */
+  readonly insn: number;
+  readonly throw_insn: number;
+  readonly condition: string;
+  readonly register: string;
+  /** What the register could be before the test and after it, as the log writes it; empty when no path gets there. */
+  readonly before: string;
+  readonly after: string;
+}
+
 export interface VerifyProgramJson {
   readonly name: string;
   readonly section: string;
@@ -56,6 +68,7 @@ export interface VerifyProgramJson {
   readonly states: number;
   readonly duration_us: number;
   readonly descriptors: readonly DescriptorJson[];
+  readonly assertions: readonly AssertionJson[];
   /** Only with --log. */
   readonly log?: string;
 }
@@ -82,7 +95,14 @@ export function verifyJson(
 function programJson(outcome: Outcome, withLog: boolean): VerifyProgramJson {
   const { name, section, type } = outcome.program;
   if (outcome.kind === 'unloaded') {
-    const nothing = { insns: 0, states: 0, duration_us: 0, descriptors: [], ...(withLog ? { log: '' } : {}) };
+    const nothing = {
+      insns: 0,
+      states: 0,
+      duration_us: 0,
+      descriptors: [],
+      assertions: [],
+      ...(withLog ? { log: '' } : {}),
+    };
     return { name, section, type, profile: null, verdict: 'unloaded', message: outcome.message, ...nothing };
   }
   const { verification, program } = outcome;
@@ -97,6 +117,14 @@ function programJson(outcome: Outcome, withLog: boolean): VerifyProgramJson {
     states: verification.states,
     duration_us: Math.round(verification.durationUs),
     descriptors: verification.descriptors.map((descriptor) => descriptorJson(program, descriptor)),
+    assertions: verification.assertions.map(({ insn, throwInsn, condition, register, before, after }) => ({
+      insn,
+      throw_insn: throwInsn,
+      condition,
+      register: `r${register}`,
+      before,
+      after,
+    })),
     ...(withLog ? { log: verification.log } : {}),
   };
 }
@@ -156,7 +184,7 @@ function descriptorFigure(descriptors: readonly FrameDescriptor[]): string[] {
 /** How many lines of the log stand with a rejection; `--log` shows all of it. */
 const LAST_LINES = 8;
 /** Where a line of the log is cut there: some name every register and stack slot. */
-const LONGEST_LINE = 140;
+const LONGEST_LINE = 116;
 
 /** A rejection: the verifier's words, where in the source, how it got there, and what can be done. */
 function rejection(verification: Verification, style: Style): string[] {
@@ -251,4 +279,15 @@ export function formatDescriptors(program: Program, descriptors: readonly FrameD
     ]),
   );
   return rows.length === 0 ? [] : [style.bold('Released when a throw unwinds:'), ...table(rows, { indent: '  ' })];
+}
+
+/** What each assertion of a program taught the verifier. */
+export function formatAssertions(program: Program, facts: readonly AssertionFact[], style: Style): string[] {
+  const rows = facts.map(({ insn, condition, before, after }) => {
+    const line = lineAt(program, insn);
+    const where = line === undefined ? `insn ${insn}` : `${baseName(line.file)}:${line.line}`;
+    const proved = before === '' && after === '' ? style.dim('never reached') : `${before} → ${style.good(after)}`;
+    return [style.dim(where), condition, proved];
+  });
+  return rows.length === 0 ? [] : [style.bold('What assertions proved:'), ...table(rows, { indent: '  ' })];
 }
