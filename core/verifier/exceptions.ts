@@ -46,5 +46,7 @@ export function unwindsFrom(env: Env, insn: number): boolean {
   if (profileRules(env.profile).heldAtThrow !== 'release') return false;
   const { insns } = env;
   if (isKfuncCall(insns, insn)) return callShape(env, insn)?.throws === true;
-  return isSubprogramCall(insns, insn) && env.subprograms[subprogramStartingAt(env, callTarget(insns, insn))]!.mightThrow;
+  return (
+    isSubprogramCall(insns, insn) && env.subprograms[subprogramStartingAt(env, callTarget(insns, insn))]!.mightThrow
+  );
 }

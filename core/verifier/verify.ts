@@ -63,8 +63,8 @@ function subprogramFacts(program: Program, starts: readonly number[]): Subprogra
   });
 }
 
-function createEnv(program: Program, options: VerifyOptions): Env {
-  const log = new Log(options.logLevel ?? 1);
+function createEnv(program: Program, options: VerifyOptions, logLevel: 0 | 1 | 2): Env {
+  const log = new Log(logLevel);
   const starts = subprogramStarts(program.instructions);
   const tag = taggedCallback(program);
   const tagged = tag.kind === 'found' ? tag.start : -1;
@@ -91,7 +91,6 @@ function createEnv(program: Program, options: VerifyOptions): Env {
 /** Verifies one function on its own: the main program, a global function, or the exception callback. */
 function verifyFunction(env: Env, subprogram: number, limits: Limits): void {
   const facts = env.subprograms[subprogram]!;
-  const start = env.log.position;
   env.exploration.clear();
   env.previousLine = undefined;
   const state = new State();
@@ -108,7 +107,7 @@ function verifyFunction(env: Env, subprogram: number, limits: Limits): void {
   if (facts.isExceptionCallback && subprogram !== 0) state.frame.inExceptionCallback = true;
   prepareEntryArguments(env, subprogram);
   explore(env, limits);
-  if (env.log.level < 2) env.log.reset(start === 0 ? 0 : 0);
+  if (env.log.level < 2) env.log.reset(0);
 }
 
 function verifyAll(env: Env, limits: Limits): void {
@@ -146,7 +145,7 @@ function verifyGlobals(env: Env, limits: Limits): void {
       const alone = facts.linkage === 'global' || i === env.exceptionCallback;
       if (!alone || !facts.called || verified.has(i)) continue;
       verifyFunction(env, i, limits);
-      if (env.log.level >= 1) env.verbose(`Func#${i} ('${facts.name}') is safe for any args that match its prototype\n`);
+      env.verbose(`Func#${i} ('${facts.name}') is safe for any args that match its prototype\n`);
       verified.add(i);
       more = true;
     }
@@ -163,10 +162,23 @@ function summary(env: Env): string {
   );
 }
 
-/** Verifies a program as Linux 6.18 would, by the rules of a profile. */
+/**
+ * Verifies a program as Linux 6.18 would, by the rules of a profile.
+ *
+ * The log of level 1 keeps only the path that failed; of an accepted program next to nothing. So that text is not made to be
+ * thrown away, the first run makes none, and only a program that was rejected is verified again with it: to the same end, since
+ * nothing here depends on the log.
+ */
 export function verify(program: Program, options: VerifyOptions = {}): Verification {
   const began = performance.now();
-  const env = createEnv(program, options);
+  const wanted = options.logLevel ?? 1;
+  if (wanted !== 1) return run(program, options, wanted, began);
+  const quick = run(program, options, 0, began);
+  return quick.verdict === 'accepted' ? quick : run(program, options, 1, began);
+}
+
+function run(program: Program, options: VerifyOptions, logLevel: 0 | 1 | 2, began: number): Verification {
+  const env = createEnv(program, options, logLevel);
   const limits: Limits = { maxInsns: options.maxInsns ?? MAX_INSNS, isCancelled: options.isCancelled };
   let message = '';
   let verdict: Verification['verdict'] = 'accepted';
