@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Behaviour } from '../kernel/behaviour.ts';
 import type { DescriptorEntry } from '../exceptions/descriptor.ts';
+import { pageTreeHash } from './pages.ts';
+import type { PageTree } from './pages.ts';
 import type { RigOptions } from './testing/programs.ts';
 import { programOf, result, rig } from './testing/programs.ts';
 
@@ -311,5 +313,31 @@ describe('throws', () => {
     expect(kind()).toBe('enter-frame');
     expect(machine.position).toEqual({ step: machine.step, phase: 2 });
     expect(phases).toEqual(['throw', 'enter-frame']);
+  });
+});
+
+describe('who watches', () => {
+  it('hears of calls and exits in order, however many there are, and changes nothing', () => {
+    const source = 'r6 = 20000\ncall pc+3\nr6 += -1\nif r6 != 0 goto pc-3\nexit\nr0 = r6\nexit';
+    const silent = rig().machine;
+    const { machine } = rig();
+    const rows: string[] = [];
+    let count = 0;
+    machine.observer = {
+      flow: ({ view, start, end }) => {
+        for (let at = start; at < end; at += 16) {
+          const { insn } = machine.locate(view.getUint32(at + 8, true))!;
+          if (count++ < 4) rows.push(`${view.getBigUint64(at, true)} ${insn} ${view.getUint32(at + 12, true)}`);
+        }
+      },
+    };
+    const program = programOf(source);
+    machine.start(program, 0n);
+    silent.start(program, 0n);
+    expect(machine.run({ fuel: 1_000_000 })).toEqual(silent.run({ fuel: 1_000_000 }));
+    expect(rows).toEqual(['1 1 0', '3 6 1', '6 1 0', '8 6 1']);
+    expect(count).toBe(40_001);
+    const hash = (checkpoint: { kernel: { memory: unknown } }) => pageTreeHash(checkpoint.kernel.memory as PageTree);
+    expect(hash(machine.checkpoint())).toBe(hash(silent.checkpoint()));
   });
 });

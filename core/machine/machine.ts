@@ -9,13 +9,14 @@
  */
 import { BailoutError, assertNever } from '../errors.ts';
 import type { Profile } from '../exceptions/profile.ts';
-import type { UnwindPlan, UnwindStep } from '../exceptions/unwinder.ts';
-import type { AsyncCallback, Call, CallbackSuspension, Suspension, TailCallSuspension } from '../kernel/behaviour.ts';
+import type { UnwindPlan } from '../exceptions/unwinder.ts';
+import type { AsyncCallback, CallbackSuspension, Suspension, TailCallSuspension } from '../kernel/behaviour.ts';
 import { KernelFault } from '../kernel/behaviour.ts';
 import type { Kernel, KernelCheckpoint } from '../kernel/kernel.ts';
 import type { Fault } from '../kernel/memory.ts';
 import { describeFault } from '../kernel/memory.ts';
 import type { Program } from '../object/program.ts';
+import { CurrentCall } from './current-call.ts';
 import type { Engine } from './engine/engine.ts';
 import { newEngine } from './engine/engine.ts';
 import {
@@ -31,6 +32,10 @@ import {
   FRAME_STRIDE,
   INSN_SIZE,
   KIND_CALLBACK,
+  LOG_BASE,
+  LOG_END,
+  LOG_LIMIT,
+  LOG_NEXT,
   KIND_MAIN,
   OUT_EXIT,
   OUT_FAULT,
@@ -55,15 +60,17 @@ import {
   VALUE,
 } from './engine/layout.ts';
 import type { Frame } from './frames.ts';
-import { currentFrame, depthOf, floorOf, hasRoom, readFrames } from './frames.ts';
+import { currentFrame, floorOf, hasRoom, readFrames } from './frames.ts';
 import type { CallSite, Image } from './image.ts';
 import type { LinearMemory } from './memory.ts';
 import type { LoadedProgram, RunFacts } from './programs.ts';
 import { Programs } from './programs.ts';
+import type { MachineObserver } from './observer.ts';
 import type { End, MachineFault, MachinePosition, Stop } from './stop.ts';
 import type { UnwindingState } from './unwinding.ts';
 import { Unwinding } from './unwinding.ts';
 
+export type { MachineObserver } from './observer.ts';
 export type { RunFacts } from './programs.ts';
 
 export interface MachineOptions {
@@ -85,17 +92,6 @@ export interface RunOptions {
   readonly breakHere?: boolean;
 }
 
-/** Hears what happens, as it happens. Nothing here changes the run. */
-export interface MachineObserver {
-  /** A helper or kfunc is about to run. The call object is reused. */
-  calling?(call: Call, step: number): void;
-  called?(call: Call, result: bigint | Suspension, step: number): void;
-  /** A callback's frame, a tail call's target or an exception callback begins. */
-  entered?(kind: 'callback' | 'tail-call' | 'exception-callback', insn: number, step: number): void;
-  thrown?(plan: UnwindPlan, step: number): void;
-  phase?(step: UnwindStep, position: MachinePosition): void;
-}
-
 /** Where a helper that waits for a callback goes on. */
 interface Waiting {
   /** Frame pointer of the callback's frame. */
@@ -115,42 +111,6 @@ export interface MachineCheckpoint {
 
 /** Instructions between two visits of the host. The compiler's better code for a hot loop is used from the next visit on. */
 const SLICE = 1_000_000;
-
-/** The one call object, filled anew for each call. */
-class CurrentCall implements Call {
-  readonly kernel: Kernel;
-  /** R1 to R5 themselves; empty before the first call and when memory has grown. */
-  args: BigUint64Array = new BigUint64Array(0);
-  image!: Image;
-  name = '';
-  pc = 0;
-  framePointer = 0;
-
-  readonly #memory: LinearMemory;
-
-  constructor(kernel: Kernel, memory: LinearMemory) {
-    this.kernel = kernel;
-    this.#memory = memory;
-  }
-
-  get program(): Program {
-    return this.image.program;
-  }
-
-  get insn(): number {
-    return (this.pc - this.image.base) / INSN_SIZE;
-  }
-
-  get frame(): number {
-    return depthOf(this.#memory, this.framePointer);
-  }
-
-  functionAt(pointer: bigint): number | undefined {
-    const offset = this.#memory.offset(pointer);
-    const insn = offset === undefined ? undefined : this.image.insnAt(offset);
-    return insn !== undefined && insn < this.image.length ? insn : undefined;
-  }
-}
 
 export class Machine {
   readonly kernel: Kernel;
@@ -176,7 +136,7 @@ export class Machine {
       call: (pc, site) => this.#callOut(pc, site),
       access: (pc) => this.#access(pc),
       exit: (pc) => this.#exit(pc),
-      drain: () => undefined,
+      drain: () => this.#drain(),
     });
     this.#programs = new Programs(kernel, memory, options.profile, (program) => options.factsOf?.(program));
     this.#unwinding = new Unwinding({
@@ -217,10 +177,16 @@ export class Machine {
     view.setBigUint64(SKIP_BREAK, breakHere ? 0xffffffffffffffffn : BigInt(start), true);
     this.#stoppedAt = -1;
     this.#programs.applyBreakpoints(true);
+    if (this.observer.flow !== undefined) this.#setLog(LOG_BASE, LOG_LIMIT);
     try {
       return this.#runUntil(limit, options.phases === true);
     } finally {
       this.#programs.applyBreakpoints(false);
+      this.#drain();
+      // What only says how the run was watched and cut is no part of its state.
+      this.#setLog(0, 0);
+      this.memory.view.setBigUint64(SKIP_BREAK, 0n, true);
+      this.memory.view.setBigUint64(STEP_LIMIT, 0n, true);
     }
   }
 
@@ -280,6 +246,15 @@ export class Machine {
   get location(): { readonly program: Program; readonly insn: number } | undefined {
     const frame = this.frames()[0];
     return frame === undefined ? undefined : { program: frame.image.program, insn: frame.insn };
+  }
+
+  /** The instruction at an address of decoded code. */
+  locate(address: number): { readonly program: Program; readonly insn: number } | undefined {
+    for (const image of this.#programs.images()) {
+      const insn = image.insnAt(address);
+      if (insn !== undefined) return { program: image.program, insn };
+    }
+    return undefined;
   }
 
   /** Stops before each instruction whose byte is not 0; undefined takes all breakpoints of the program away. */
@@ -400,6 +375,20 @@ export class Machine {
     this.memory.view.setUint32(PC, pc, true);
     this.#fail(code, message, access);
     return OUT_FAULT;
+  }
+
+  #setLog(next: number, end: number): void {
+    this.memory.view.setUint32(LOG_NEXT, next, true);
+    this.memory.view.setUint32(LOG_END, end, true);
+  }
+
+  /** Hands the log of calls on, and makes room. */
+  #drain(): void {
+    const { view } = this.memory;
+    const end = view.getUint32(LOG_NEXT, true);
+    if (end <= LOG_BASE) return;
+    this.observer.flow?.({ view, start: LOG_BASE, end });
+    view.setUint32(LOG_NEXT, LOG_BASE, true);
   }
 
   /** The virtual clock goes with the instructions; it is moved on before anybody can look at it. */

@@ -14,6 +14,7 @@ import {
   SHADOW,
   STACK_BASE,
   ADDRESS_LIMIT,
+  LOG_BASE,
   SPANS,
   SHADOW_FULL,
 } from './engine/layout.ts';
@@ -47,7 +48,7 @@ const UNWRITTEN_WORDS = new BigUint64Array(UNWRITTEN_PAGE.buffer);
 /** The regions that checkpoints leave out: the dirty map itself and the shadow bytes, which go with their pages. */
 function isCaptured(page: number): boolean {
   const offset = page << PAGE_SHIFT;
-  return offset >= STACK_BASE || (offset >= SPANS && offset < SHADOW) || (offset >= REGS && offset < DIRTY);
+  return offset >= STACK_BASE || (offset >= SPANS && offset < LOG_BASE) || (offset >= REGS && offset < DIRTY);
 }
 
 export class Pages {
@@ -165,4 +166,52 @@ export function eachPage(tree: PageTree, visit: (page: number, record: Uint8Arra
       if (record !== undefined) visit(n * NODE + i, record);
     });
   }
+}
+
+const hashes = new WeakMap<Page, readonly [number, number]>();
+
+/**
+ * A hash of all that a checkpoint holds, as hexadecimal text: two runs are in the same state if it is the same. Pages that
+ * two checkpoints share are hashed once.
+ */
+export function pageTreeHash(tree: PageTree): string {
+  let high = 0x9e3779b9;
+  let low = 0x85ebca6b;
+  eachPage(tree, (page, record) => {
+    const [a, b] = hashOf(record);
+    // A page that was written and is zero again is as good as one that was never there.
+    if (a === 0 && b === 0) return;
+    high = Math.imul(high ^ a, 0x01000193) ^ page;
+    low = Math.imul(low ^ b, 0x85ebca77) + high;
+  });
+  return hex(high) + hex(low);
+}
+
+function hashOf(record: Page): readonly [number, number] {
+  let hash = hashes.get(record);
+  if (hash === undefined) {
+    hash = computeHash(new Uint32Array(record.buffer, record.byteOffset, record.length >> 2));
+    hashes.set(record, hash);
+  }
+  return hash;
+}
+
+/** [0, 0] for a page that is all zero. */
+function computeHash(words: Uint32Array): readonly [number, number] {
+  let a = 0;
+  let b = 0;
+  let any = 0;
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    any |= word;
+    a = Math.imul(a ^ word, 0x9e3779b1);
+    a ^= a >>> 15;
+    b = Math.imul(b + word + i, 0x85ebca77);
+    b ^= b >>> 13;
+  }
+  return any === 0 ? [0, 0] : [a, b | 1];
+}
+
+function hex(value: number): string {
+  return (value >>> 0).toString(16).padStart(8, '0');
 }

@@ -4,7 +4,7 @@
  */
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { benchCheckpoints, benchMachine } from './machine.ts';
+import { benchCheckpoints, benchMachine, benchSteps } from './machine.ts';
 import type { Row } from './report.ts';
 import { table, writeSection } from './report.ts';
 
@@ -22,7 +22,7 @@ function section(name: string, title: string, measure: () => Row[]): Row[] {
   return rows;
 }
 
-const interpreter = section('machine', 'Interpreter', benchMachine);
+const interpreter = section('machine', 'Interpreter', () => [...benchMachine(), ...benchSteps()]);
 section('checkpoints', 'Checkpoints', benchCheckpoints);
 
 const arithmetic = interpreter.find((row) => row.name === 'arithmetic');

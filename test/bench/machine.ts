@@ -50,6 +50,25 @@ export function benchMachine(): Row[] {
   });
 }
 
+/** What looking at each instruction costs: a debugger's single steps, a watchpoint tried after each. */
+export function benchSteps(): Row[] {
+  const { machine } = rig();
+  machine.start(programOf(LOOPS[0]!.source), 0n);
+  const steps = 200_000;
+  const milliseconds = best(3, () => {
+    for (let i = 0; i < steps; i++) machine.run({ fuel: 1 });
+  });
+  const rate = steps / milliseconds / 1000;
+  return [
+    {
+      name: 'single steps',
+      what: 'run one instruction and come back, again and again',
+      value: rate,
+      text: `${rate.toFixed(1)} M insn/s`,
+    },
+  ];
+}
+
 /** What a checkpoint costs while a program goes over a megabyte of its stack and maps. */
 export function benchCheckpoints(): Row[] {
   const { machine, memory } = rig();

@@ -6,6 +6,7 @@
  *     0x0000_2000  the allocator's heads: one row per size class
  *     0x0001_0000  dirty map: one byte per page of 4 KiB
  *     0x0004_0000  span table: to which allocation span a unit of 16 KiB belongs
+ *     0x0008_0000  log of calls and returns
  *     0x0010_0000  shadow: one byte per 8 bytes of the whole address space
  *     0x0410_0000  stack, growing downwards from STACK_TOP
  *     0x0414_0000  heap: code, maps, contexts, objects of the kernel
@@ -50,6 +51,10 @@ export const DIRTY = 0x10000;
 export const SPANS = 0x40000;
 export const SPAN_SHIFT = 14;
 export const SPAN_SIZE = 16384;
+
+/** The log of calls and returns. Outside of what checkpoints hold: it is the observer's, not the program's. */
+export const LOG_BASE = 0x80000;
+export const LOG_LIMIT = 0xc0000;
 
 // Shadow bytes
 export const SHADOW = 0x100000;

@@ -1,0 +1,27 @@
+/** Who watches a machine: recordings, traces, statistics. */
+import type { UnwindPlan, UnwindStep } from '../exceptions/unwinder.ts';
+import type { Call, Suspension } from '../kernel/behaviour.ts';
+import type { MachinePosition } from './stop.ts';
+
+/** Hears what happens, as it happens. Nothing here changes the run. */
+export interface MachineObserver {
+  /** A helper or kfunc is about to run. The call object is reused. */
+  calling?(call: Call, step: number): void;
+  called?(call: Call, result: bigint | Suspension, step: number): void;
+  /** A callback's frame, a tail call's target or an exception callback begins. */
+  entered?(kind: 'callback' | 'tail-call' | 'exception-callback', insn: number, step: number): void;
+  thrown?(plan: UnwindPlan, step: number): void;
+  phase?(step: UnwindStep, position: MachinePosition): void;
+  /** Calls and exits of functions, in order, when the engine's log is full and at the end of a run. */
+  flow?(log: FlowLog): void;
+}
+
+/**
+ * Rows of 16 bytes: step (u64), address of the call or exit (u32; `Machine.locate` says where), 0 for a call and 1 for an exit
+ * (u32). Only there until the observer returns.
+ */
+export interface FlowLog {
+  readonly view: DataView;
+  readonly start: number;
+  readonly end: number;
+}
