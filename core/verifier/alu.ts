@@ -167,10 +167,8 @@ function checkMove(env: Env, code: number): void {
     if (!wide) {
       if ((off !== 0 && off !== 8 && off !== 16) || imm !== 0) env.fail('BPF_MOV uses reserved fields');
     } else if (off === 1) {
-      if (imm !== 1 && imm !== 1 << 16)
-        env.fail('addr_space_cast insn can only convert between address space 1 and 0');
-      if (env.arena < 0)
-        env.fail('addr_space_cast insn can only be used in a program that has an associated arena');
+      if (imm !== 1 && imm !== 1 << 16) env.fail('addr_space_cast insn can only convert between address space 1 and 0');
+      if (env.arena < 0) env.fail('addr_space_cast insn can only be used in a program that has an associated arena');
     } else if ((off !== 0 && off !== 8 && off !== 16 && off !== 32) || imm !== 0)
       env.fail('BPF_MOV uses reserved fields');
     checkRegArg(env, src, SRC_OP);
@@ -353,9 +351,7 @@ function isSaneOffset(env: Env, w: Int32Array, base: number, type: number): bool
     return false;
   }
   if (w[base + SMIN] === 0 && w[base + SMIN + 1] === -0x8000_0000) {
-    env.verbose(
-      `math between ${regTypeName(type)} pointer and register with unbounded min value is not allowed\n`,
-    );
+    env.verbose(`math between ${regTypeName(type)} pointer and register with unbounded min value is not allowed\n`);
     return false;
   }
   const smin = s64Number(w, base + SMIN);
@@ -407,7 +403,8 @@ function pointerArithmetic(
   const d = dst * ROW;
   const known = isConst(o, ob);
   if (
-    (known && (s64Number(o, ob + SMIN) !== s64Number(o, ob + SMAX) || u64Number(o, ob + UMIN) !== u64Number(o, ob + UMAX))) ||
+    (known &&
+      (s64Number(o, ob + SMIN) !== s64Number(o, ob + SMAX) || u64Number(o, ob + UMIN) !== u64Number(o, ob + UMAX))) ||
     lts(o, ob + SMAX, o, ob + SMIN) ||
     ltu(o, ob + UMAX, o, ob + UMIN)
   ) {
@@ -466,7 +463,15 @@ function newPacketOffset(env: Env, w: Int32Array, d: number, type: number, forge
   }
 }
 
-function addToPointer(env: Env, w: Int32Array, d: number, type: number, known: boolean, o: Int32Array, ob: number): void {
+function addToPointer(
+  env: Env,
+  w: Int32Array,
+  d: number,
+  type: number,
+  known: boolean,
+  o: Int32Array,
+  ob: number,
+): void {
   if (known) {
     const sum = pointer[OFF]! + s64Number(o, ob + SMIN);
     if (sum === (sum | 0)) {

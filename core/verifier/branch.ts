@@ -15,7 +15,14 @@ import {
 } from '../isa/opcodes.ts';
 import { checkBoundsInvariants } from './alu.ts';
 import { syncBounds, zeroExtendBounds } from './bounds.ts';
-import { AT_PKT_END, BEYOND_PKT_END, branchTaken, isPacketPointerAny, refineByComparison, reverseOpcode } from './compare.ts';
+import {
+  AT_PKT_END,
+  BEYOND_PKT_END,
+  branchTaken,
+  isPacketPointerAny,
+  refineByComparison,
+  reverseOpcode,
+} from './compare.ts';
 import type { Env } from './context.ts';
 import { frameInsn, pushHistory } from './history.ts';
 import { markChainPrecision } from './precision.ts';
@@ -129,7 +136,12 @@ export function checkConditionalJump(env: Env): void {
 
 function checkMayGoto(env: Env, code: number): void {
   const { insns, insn } = env;
-  if (code !== (BPF_JMP | BPF_JCOND) || insns.src[insn] !== BPF_MAY_GOTO || insns.dst[insn] !== 0 || insns.imm[insn] !== 0)
+  if (
+    code !== (BPF_JMP | BPF_JCOND) ||
+    insns.src[insn] !== BPF_MAY_GOTO ||
+    insns.dst[insn] !== 0 ||
+    insns.imm[insn] !== 0
+  )
     env.fail(`invalid may_goto imm ${insns.imm[insn]}`);
   const previous = findPreviousEntry(env, env.state.parent, insn);
   const queued = pushState(env, insn + 1, insn);
@@ -318,10 +330,10 @@ function markPtrOrNull(env: Env, state: State, register: number, isNull: boolean
     if ((type & PTR_MAYBE_NULL) === 0 || w[base + ID] !== id) return;
     if (id === 0 && !isRcuRegister(type)) return;
     const moved =
-      !isConst(w, base) ||
-      (w[base + VALUE]! | w[base + VALUE + 1]! | w[base + SMIN]! | w[base + SMAX]!) !== 0;
+      !isConst(w, base) || (w[base + VALUE]! | w[base + VALUE + 1]! | w[base + SMIN]! | w[base + SMAX]!) !== 0;
     if (moved) return;
-    const graphNode = ((type & BASE_TYPE_MASK) === PTR_TO_BTF_ID && (type & MEM_ALLOC) !== 0) || (type & NON_OWN_REF) !== 0;
+    const graphNode =
+      ((type & BASE_TYPE_MASK) === PTR_TO_BTF_ID && (type & MEM_ALLOC) !== 0) || (type & NON_OWN_REF) !== 0;
     if (!graphNode && w[base + OFF] !== 0) return;
     if (isNull) {
       w[base + TYPE] = SCALAR_VALUE;
@@ -407,4 +419,3 @@ function markPacketEnd(state: State, register: number, beyond: boolean): void {
   if (w[base + TYPE] !== PTR_TO_PACKET) return;
   w[base + AUX0] = beyond ? BEYOND_PKT_END : AT_PKT_END;
 }
-

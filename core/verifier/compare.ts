@@ -117,9 +117,7 @@ function wideTnum(at: number, w: Int32Array, b: number): void {
 /** Is every a below every b? field pairs: max of a, min of b. */
 function below(a: Int32Array, i: number, b: Int32Array, j: number, narrow: boolean, signed: boolean): boolean {
   if (narrow) {
-    return signed
-      ? a[i + S32_MAX]! < b[j + S32_MIN]!
-      : a[i + U32_MAX]! >>> 0 < b[j + U32_MIN]! >>> 0;
+    return signed ? a[i + S32_MAX]! < b[j + S32_MIN]! : a[i + U32_MAX]! >>> 0 < b[j + U32_MIN]! >>> 0;
   }
   return signed ? lts(a, i + SMAX, b, j + SMIN) : ltu(a, i + UMAX, b, j + UMIN);
 }
@@ -127,9 +125,7 @@ function below(a: Int32Array, i: number, b: Int32Array, j: number, narrow: boole
 /** Is every a at or above every b? min of a >= max of b. */
 function atLeast(a: Int32Array, i: number, b: Int32Array, j: number, narrow: boolean, signed: boolean): boolean {
   if (narrow) {
-    return signed
-      ? a[i + S32_MIN]! >= b[j + S32_MAX]!
-      : a[i + U32_MIN]! >>> 0 >= b[j + U32_MAX]! >>> 0;
+    return signed ? a[i + S32_MIN]! >= b[j + S32_MAX]! : a[i + U32_MIN]! >>> 0 >= b[j + U32_MAX]! >>> 0;
   }
   return signed ? !lts(a, i + SMIN, b, j + SMAX) : !ltu(a, i + UMIN, b, j + UMAX);
 }
@@ -345,7 +341,8 @@ function refineBits(a: Int32Array, i: number, b: Int32Array, j: number, narrow: 
     a[i + MASK + 1] = a[i + MASK + 1]! & ~high;
     return;
   }
-  const single = (low !== 0 && high === 0 && (low & (low - 1)) === 0) || (low === 0 && high !== 0 && (high & (high - 1)) === 0);
+  const single =
+    (low !== 0 && high === 0 && (low & (low - 1)) === 0) || (low === 0 && high !== 0 && (high & (high - 1)) === 0);
   if (!single) return;
   a[i + VALUE] = a[i + VALUE]! | low;
   a[i + MASK] = a[i + MASK]! & ~low;

@@ -2,7 +2,14 @@
  * The shape of a program before anything is executed: that every instruction can be reached and every jump stays inside
  * its subprogram; where states are worth remembering; loops; which registers are live.
  */
-import { callTarget, isHelperCall, isKfuncCall, isMayGoto, isSubprogramCall, isSubprogramPointer } from '../isa/control-flow.ts';
+import {
+  callTarget,
+  isHelperCall,
+  isKfuncCall,
+  isMayGoto,
+  isSubprogramCall,
+  isSubprogramPointer,
+} from '../isa/control-flow.ts';
 import {
   BPF_CALL,
   BPF_EXIT,
@@ -328,4 +335,3 @@ export function computeLoops(env: Env): void {
     }
   }
 }
-

@@ -35,15 +35,15 @@ export function explore(env: Env, limits: Limits): void {
     if (env.insn >= length) env.fail(`invalid insn idx ${env.insn} insn_cnt ${length}`);
     if (++env.insnsProcessed > limits.maxInsns)
       env.fail(`BPF program is too large. Processed ${env.insnsProcessed} insn`);
-    if ((env.insnsProcessed & CANCEL_INTERVAL) === 0 && limits.isCancelled?.() === true) env.fail('verification was cancelled');
+    if ((env.insnsProcessed & CANCEL_INTERVAL) === 0 && limits.isCancelled?.() === true)
+      env.fail('verification was cancelled');
     const { state } = env;
     const insn = env.insn;
     state.lastInsn = previous;
     state.insn = insn;
 
     if (facts.prunePoint[insn] === 1 && env.exploration.isVisited(env)) {
-      if (log.level >= 1)
-        log.write(printFull ? `\nfrom ${previous} to ${insn}: safe\n` : `${insn}: safe\n`);
+      if (log.level >= 1) log.write(printFull ? `\nfrom ${previous} to ${insn}: safe\n` : `${insn}: safe\n`);
       const next = nextPath(env);
       if (next === undefined) return;
       previous = next;
@@ -156,7 +156,13 @@ function jump(env: Env, code: number): Outcome {
       env.insn = insn + 1 + (cls === BPF_JMP ? insns.off[insn]! : insns.imm[insn]!);
       return 'next';
     case BPF_EXIT:
-      if ((code & BPF_X) !== 0 || insns.imm[insn] !== 0 || insns.src[insn] !== 0 || insns.dst[insn] !== 0 || cls === BPF_JMP32)
+      if (
+        (code & BPF_X) !== 0 ||
+        insns.imm[insn] !== 0 ||
+        insns.src[insn] !== 0 ||
+        insns.dst[insn] !== 0 ||
+        cls === BPF_JMP32
+      )
         env.fail('BPF_EXIT uses reserved fields');
       return leave(env);
     default:
@@ -178,7 +184,8 @@ function call(env: Env, code: number): Outcome {
   )
     env.fail('BPF_CALL uses reserved fields');
   if (state.activeLocks !== 0) {
-    const allowed = src === 0 ? insns.imm[insn] === HELPER_SPIN_UNLOCK : src === 2 ? kfuncAllowedUnderLock(env, insn) : true;
+    const allowed =
+      src === 0 ? insns.imm[insn] === HELPER_SPIN_UNLOCK : src === 2 ? kfuncAllowedUnderLock(env, insn) : true;
     if (!allowed) env.fail('function calls are not allowed while holding a lock');
   }
   if (src === 1) checkSubprogramCall(env);

@@ -24,7 +24,13 @@ function skipModifiers(env: Env, id: number): number {
   const btf = env.btfs[KERNEL_BTF];
   for (;;) {
     const kind = btf.kind(id);
-    if (kind !== KIND_TYPEDEF && kind !== KIND_VOLATILE && kind !== KIND_CONST && kind !== KIND_RESTRICT && kind !== KIND_TYPE_TAG)
+    if (
+      kind !== KIND_TYPEDEF &&
+      kind !== KIND_VOLATILE &&
+      kind !== KIND_CONST &&
+      kind !== KIND_RESTRICT &&
+      kind !== KIND_TYPE_TAG
+    )
       return id;
     id = btf.typeId(id);
   }

@@ -27,21 +27,13 @@ import { checkContextAccess } from './context-access.ts';
 import type { Env } from './context.ts';
 import { checkPtrOffReg } from './pointer-offset.ts';
 import { tnumLogText } from './print-state.ts';
-import {
-  DST_OP,
-  DST_OP_NO_MARK,
-  SRC_OP,
-  checkRegArg,
-  coerceToSize,
-  coerceToSizeSigned,
-} from './registers.ts';
+import { DST_OP, DST_OP_NO_MARK, SRC_OP, checkRegArg, coerceToSize, coerceToSizeSigned } from './registers.ts';
 import { type Access, type MemoryMeta, checkStackRangeInitialized, checkStackRead, checkStackWrite } from './stack.ts';
 import {
   AUX0,
   ID,
   OFF,
   ROW,
-
   SMIN,
   TYPE,
   UMAX,
@@ -129,9 +121,7 @@ export function checkPtrAlignment(env: Env, register: number, off: number, size:
   if (typeIsPacketPointer(type) && (type & ~BASE_TYPE_MASK) === 0) {
     const ipAlign = 2;
     if (misaligned(w, base, ipAlign + fixed + off, size))
-      env.fail(
-        `misaligned packet access off ${ipAlign}+${tnumLogText(w, base + VALUE)}+${fixed}+${off} size ${size}`,
-      );
+      env.fail(`misaligned packet access off ${ipAlign}+${tnumLogText(w, base + VALUE)}+${fixed}+${off} size ${size}`);
     return;
   }
   if (misaligned(w, base, fixed + off, size))
@@ -282,7 +272,14 @@ function checkSocketAccess(env: Env, register: number, off: number, size: number
 }
 
 /** Global data that can no longer change is read while verifying. */
-function readConstantMap(env: Env, register: number, off: number, size: number, signed: boolean, into: number): boolean {
+function readConstantMap(
+  env: Env,
+  register: number,
+  off: number,
+  size: number,
+  signed: boolean,
+  into: number,
+): boolean {
   const w = env.frame.w;
   const base = register * ROW;
   const map = env.maps[w[base + AUX0]!]!;
@@ -487,8 +484,7 @@ export function savePointerType(env: Env, type: number, trustMayDiffer: boolean)
   if (!trustMayDiffer || !isMemoryOrBtf(type) || !isMemoryOrBtf(previous))
     env.fail('same insn cannot be used with different pointers');
   const memory = (type & BASE_TYPE_MASK) === PTR_TO_MEM || (previous & BASE_TYPE_MASK) === PTR_TO_MEM;
-  pointerType[env.insn] =
-    (memory ? PTR_TO_MEM : PTR_TO_BTF_ID) | ((type | previous) & (PTR_UNTRUSTED | MEM_RDONLY));
+  pointerType[env.insn] = (memory ? PTR_TO_MEM : PTR_TO_BTF_ID) | ((type | previous) & (PTR_UNTRUSTED | MEM_RDONLY));
 }
 
 /** A load instruction. */

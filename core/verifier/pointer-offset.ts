@@ -11,8 +11,7 @@ export function checkPtrOffReg(env: Env, register: number, fixedOffsetOk = false
   const name = regTypeName(w[base + TYPE]!);
   const off = w[base + OFF]!;
   if (off < 0) env.fail(`negative offset ${name} ptr R${register} off=${off} disallowed`);
-  if (!fixedOffsetOk && off !== 0)
-    env.fail(`dereference of modified ${name} ptr R${register} off=${off} disallowed`);
+  if (!fixedOffsetOk && off !== 0) env.fail(`dereference of modified ${name} ptr R${register} off=${off} disallowed`);
   if (!isConst(w, base) || (w[base + VALUE]! | w[base + VALUE + 1]!) !== 0)
     env.fail(`variable ${name} access var_off=${tnumLogText(w, base + VALUE)} disallowed`);
 }

@@ -245,7 +245,12 @@ export function stateText(env: Env, state: State, frameno: number, all: boolean)
   }
   text += stackText(env, frame, all);
   if (state.refs.length > 0 && state.refs[0]!.id !== 0)
-    text += ' refs=' + state.refs.filter((reference) => reference.id !== 0).map((reference) => reference.id).join(',');
+    text +=
+      ' refs=' +
+      state.refs
+        .filter((reference) => reference.id !== 0)
+        .map((reference) => reference.id)
+        .join(',');
   if (frame.inCallback) text += ' cb';
   if (frame.inAsyncCallback) text += ' async_cb';
   return text + '\n';

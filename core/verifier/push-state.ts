@@ -17,8 +17,7 @@ export interface Pending {
 export function pushState(env: Env, insn: number, prevInsn: number): State {
   const copy = env.state.clone();
   env.pending.push({ state: copy, insn, prevInsn, logPosition: env.log.position });
-  if (env.pending.length > MAX_PENDING)
-    env.fail(`The sequence of ${env.pending.length} jumps is too complex.`);
+  if (env.pending.length > MAX_PENDING) env.fail(`The sequence of ${env.pending.length} jumps is too complex.`);
   if (copy.parent !== undefined) copy.parent.branches++;
   return copy;
 }

@@ -261,10 +261,7 @@ export function registerWidth(w: Int32Array, base: number): number {
 export function coerceToSize(w: Int32Array, base: number, size: number): void {
   tnumCast(w, base + VALUE, size);
   const lowMask = size >= 4 ? -1 : (1 << (size * 8)) - 1;
-  if (
-    w[base + UMIN + 1] === w[base + UMAX + 1] &&
-    (w[base + UMIN]! & ~lowMask) === (w[base + UMAX]! & ~lowMask)
-  ) {
+  if (w[base + UMIN + 1] === w[base + UMAX + 1] && (w[base + UMIN]! & ~lowMask) === (w[base + UMAX]! & ~lowMask)) {
     w[base + UMIN] = w[base + UMIN]! & lowMask;
     w[base + UMAX] = w[base + UMAX]! & lowMask;
   } else {
@@ -299,8 +296,7 @@ export function coerceToSizeSigned(w: Int32Array, base: number, size: number): v
     return;
   }
   const keep = size >= 4 ? 0 : ~((1 << (size * 8)) - 1);
-  const sameTop =
-    w[base + SMAX + 1] === w[base + SMIN + 1] && (w[base + SMAX]! & keep) === (w[base + SMIN]! & keep);
+  const sameTop = w[base + SMAX + 1] === w[base + SMIN + 1] && (w[base + SMAX]! & keep) === (w[base + SMIN]! & keep);
   if (sameTop) {
     const fromMax = signExtend(w[base + SMAX]!, size);
     const fromMin = signExtend(w[base + SMIN]!, size);

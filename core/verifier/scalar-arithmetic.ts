@@ -5,7 +5,18 @@
  * one width forget the bounds of the other and let `syncBounds` find them again from the tnum. The result must contain
  * every value that the operation can give: scalar-arithmetic.test.ts checks that against brute force.
  */
-import { BPF_ADD, BPF_AND, BPF_ARSH, BPF_LSH, BPF_MUL, BPF_NEG, BPF_OR, BPF_RSH, BPF_SUB, BPF_XOR } from '../isa/opcodes.ts';
+import {
+  BPF_ADD,
+  BPF_AND,
+  BPF_ARSH,
+  BPF_LSH,
+  BPF_MUL,
+  BPF_NEG,
+  BPF_OR,
+  BPF_RSH,
+  BPF_SUB,
+  BPF_XOR,
+} from '../isa/opcodes.ts';
 import { boundsFromTnum, forgetBounds32, forgetBounds64, syncBounds, zeroExtendBounds } from './bounds.ts';
 import { markKnown, markKnown32 } from './registers.ts';
 import {
@@ -360,7 +371,9 @@ function isComputable(operation: number, wide: boolean, s: Int32Array, j: number
     case BPF_RSH:
     case BPF_ARSH: {
       const known = wide
-        ? (s[j + MASK]! | s[j + MASK + 1]!) === 0 && equal64(s, j + SMIN, s, j + SMAX) && equal64(s, j + UMIN, s, j + UMAX)
+        ? (s[j + MASK]! | s[j + MASK + 1]!) === 0 &&
+          equal64(s, j + SMIN, s, j + SMAX) &&
+          equal64(s, j + UMIN, s, j + UMAX)
         : s[j + MASK] === 0 && s[j + S32_MIN] === s[j + S32_MAX] && s[j + U32_MIN] === s[j + U32_MAX];
       return known && s[j + UMAX + 1] === 0 && s[j + UMAX]! >>> 0 < (wide ? 64 : 32);
     }

@@ -268,7 +268,8 @@ export class StackLiveness {
   ): void {
     const at = (insn - instance.start) * WORDS;
     const interesting =
-      (masks[at + MAY_READ]! | masks[at + MAY_READ + 1]! | masks[at + MUST_WRITE]! | masks[at + MUST_WRITE + 1]!) !== 0 ||
+      (masks[at + MAY_READ]! | masks[at + MAY_READ + 1]! | masks[at + MUST_WRITE]! | masks[at + MUST_WRITE + 1]!) !==
+        0 ||
       insn === instance.start ||
       this.#env.facts.prunePoint[insn] === 1;
     if (!interesting) return;

@@ -245,8 +245,7 @@ function writeVariable(
   const own = env.frame.w;
   const min = s64Number(own, pointer * ROW + SMIN) + off;
   const max = s64Number(own, pointer * ROW + SMAX) + off + size;
-  const zero =
-    register >= 0 ? isNull(own, register * ROW) : isStoreImmediate(env, insn) && env.insns.imm[insn] === 0;
+  const zero = register >= 0 ? isNull(own, register * ROW) : isStoreImmediate(env, insn) && env.insns.imm[insn] === 0;
   let zeroUsed = false;
   for (let at = min; at < max; at++) destroyIfDynptrSlot(env, frame, stackSlotOf(at));
   checkFastcallContract(env, frame, insn, min);

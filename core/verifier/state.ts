@@ -117,12 +117,7 @@ export class Frame {
 
   /** A compact copy; callback depth and flags included. */
   clone(): Frame {
-    const copy = new Frame(
-      this.callsite,
-      this.frameno,
-      this.subprogram,
-      this.w.slice(0, SLOT_ROWS + this.slots * ROW),
-    );
+    const copy = new Frame(this.callsite, this.frameno, this.subprogram, this.w.slice(0, SLOT_ROWS + this.slots * ROW));
     copy.slots = this.slots;
     copy.asyncEntryCount = this.asyncEntryCount;
     copy.callbackReturn = this.callbackReturn;
@@ -279,11 +274,11 @@ export function fillSlot(w: Int32Array, base: number, type: number): void {
 
 /** True when the slot holds a spilled register, whole or narrow (the byte at its lowest address says so). */
 export function isSpilledRegister(w: Int32Array, base: number): boolean {
-  return (w[base + SLOT + 1]! >>> 24) === STACK_SPILL;
+  return w[base + SLOT + 1]! >>> 24 === STACK_SPILL;
 }
 
 export function isSpilledScalar(w: Int32Array, base: number): boolean {
-  return (w[base + SLOT + 1]! >>> 24) === STACK_SPILL && w[base + TYPE] === SCALAR_VALUE;
+  return w[base + SLOT + 1]! >>> 24 === STACK_SPILL && w[base + TYPE] === SCALAR_VALUE;
 }
 
 /** The type of a slot's byte 7, which decides what dynptr, iterator and flag slots are. */

@@ -16,17 +16,7 @@ import { pushOwnState, pushState } from './push-state.ts';
 import { clearCallerSaved } from './registers.ts';
 import { checkCallbackReturn } from './return-code.ts';
 import { widenImpreciseScalars } from './states-equal.ts';
-import {
-  FRAMENO,
-  Frame,
-  ROW,
-  State,
-  TYPE,
-  copyRegister,
-  markNotInit,
-  setKnown,
-  setUnknownScalar,
-} from './state.ts';
+import { FRAMENO, Frame, ROW, State, TYPE, copyRegister, markNotInit, setKnown, setUnknownScalar } from './state.ts';
 import { BPF_REG_FP, MAX_BPF_REG, MAX_CALL_FRAMES, PTR_TO_STACK } from './types.ts';
 
 /** Callsite of a frame that nothing in the program called. */
@@ -65,16 +55,13 @@ export function setupFunctionEntry(
 }
 
 const passArguments: SetupCallee = (_env, caller, callee) => {
-  for (let register = 1; register <= 5; register++)
-    copyRegister(callee.w, register * ROW, caller.w, register * ROW);
+  for (let register = 1; register <= 5; register++) copyRegister(callee.w, register * ROW, caller.w, register * ROW);
 };
 
 /** Whether a global function that may sleep can be called here. */
 function maySleepHere(env: Env): boolean {
   const { state } = env;
-  return (
-    state.inSleepable && state.activeRcuLocks === 0 && state.activePreemptLocks === 0 && state.activeIrqId === 0
-  );
+  return state.inSleepable && state.activeRcuLocks === 0 && state.activePreemptLocks === 0 && state.activeIrqId === 0;
 }
 
 /** The call of a subprogram at env.insn. Sets env.insn to the instruction before the one to go on at. */
@@ -116,12 +103,7 @@ export function checkSubprogramCall(env: Env): void {
 }
 
 /** A path that starts at an asynchronous callback, on a stack of its own. */
-export function pushAsyncCallback(
-  env: Env,
-  subprogram: number,
-  prevInsn: number,
-  isSleepable: boolean,
-): State {
+export function pushAsyncCallback(env: Env, subprogram: number, prevInsn: number, isSleepable: boolean): State {
   const state = new State();
   state.branches = 1;
   state.inSleepable = isSleepable;
@@ -179,4 +161,3 @@ export function returnFromSubprogram(env: Env): void {
   const previous = findPreviousEntry(env, state, env.insn);
   if (previous !== undefined) widenImpreciseScalars(env, previous, state);
 }
-

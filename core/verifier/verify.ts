@@ -114,8 +114,7 @@ function verifyAll(env: Env, limits: Limits): void {
   const tag = taggedCallback(env.program);
   if (tag.kind === 'wrong') env.fail(tag.message);
   admitKfuncCalls(env);
-  if (env.log.level >= 2)
-    env.subprograms.forEach((facts, index) => env.verbose(`func#${index} @${facts.start}\n`));
+  if (env.log.level >= 2) env.subprograms.forEach((facts, index) => env.verbose(`func#${index} @${facts.start}\n`));
   checkSubprograms(env);
   checkSubprogramResults(env);
   admitInstructions(env);
@@ -138,7 +137,7 @@ function verifyAll(env: Env, limits: Limits): void {
 function verifyGlobals(env: Env, limits: Limits): void {
   if (env.exceptionCallback > 0) env.subprograms[env.exceptionCallback]!.called = true;
   const verified = new Set<number>();
-  for (let more = true; more; ) {
+  for (let more = true; more;) {
     more = false;
     for (let i = 1; i < env.subprograms.length; i++) {
       const facts = env.subprograms[i]!;
@@ -212,4 +211,3 @@ function run(program: Program, options: VerifyOptions, logLevel: 0 | 1 | 2, bega
     probeMem: env.facts.probeMem,
   };
 }
-

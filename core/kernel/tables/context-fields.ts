@@ -69,12 +69,7 @@ function skBuff(writable: readonly number[], readOnlyControlBlock = false): Cont
 const SK_BUFF_DATA = [field(76, 4, 'r4', 'packet'), field(80, 4, 'r4', 'packet_end')];
 
 /** family to local_port of __sk_buff: where a socket belongs to the packet. */
-const SK_BUFF_ADDRESSES = [
-  field(88, 4, 'n4'),
-  ...run(92, 132, 'r4'),
-  field(132, 4, 'n4'),
-  field(136, 4, 'n4'),
-];
+const SK_BUFF_ADDRESSES = [field(88, 4, 'n4'), ...run(92, 132, 'r4'), field(132, 4, 'n4'), field(136, 4, 'n4')];
 
 const TRAFFIC_CONTROL = [
   ...skBuff([8, 12, 32, 44]),
@@ -178,11 +173,7 @@ export const CONTEXT_FIELDS = {
     field(152, 8, 'r8 w8'),
     field(184, 8, 'r8'),
   ],
-  sk_buff_stream: [
-    ...skBuff([32, 44], true).filter((row) => row.offset !== 8),
-    ...SK_BUFF_DATA,
-    ...SK_BUFF_ADDRESSES,
-  ],
+  sk_buff_stream: [...skBuff([32, 44], true).filter((row) => row.offset !== 8), ...SK_BUFF_DATA, ...SK_BUFF_ADDRESSES],
   sk_buff_flow_dissector: [...SK_BUFF_DATA, field(144, 8, 'r8', 'flow_keys')],
   xdp_md: [
     field(0, 4, 'r4', 'packet'),
@@ -248,12 +239,7 @@ export const CONTEXT_FIELDS = {
     field(32, 4, 'r4 w4'),
     field(36, 4, 'r4 w4', 'scalar', ['cgroup_getsockopt']),
   ],
-  bpf_sk_lookup: [
-    field(0, 8, 'r8', 'sock_or_null'),
-    ...run(8, 36, 'n4'),
-    field(36, 4, 'n4'),
-    ...run(40, 68, 'n4'),
-  ],
+  bpf_sk_lookup: [field(0, 8, 'r8', 'sock_or_null'), ...run(8, 36, 'n4'), field(36, 4, 'n4'), ...run(40, 68, 'n4')],
   pt_regs: wordsOf(21),
   raw_tracepoint: wordsOf(12),
   raw_tracepoint_writable: [field(0, 8, 'r8', 'tp_buffer'), field(1, 95, 'rany')],

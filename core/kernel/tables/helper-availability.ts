@@ -163,9 +163,7 @@ const LISTS: Readonly<Record<ProgramTypeName, Lists>> = {
   flow_dissector: { own: [words('skb_load_bytes')], base: 'socket' },
   sk_reuseport: {
     own: [
-      words(
-        'sk_select_reuseport skb_load_bytes skb_load_bytes_relative get_socket_cookie/socket ktime_get_coarse_ns',
-      ),
+      words('sk_select_reuseport skb_load_bytes skb_load_bytes_relative get_socket_cookie/socket ktime_get_coarse_ns'),
     ],
     base: 'plain',
   },
@@ -228,9 +226,7 @@ const LISTS: Readonly<Record<ProgramTypeName, Lists>> = {
 const STRUCT_OPS: Readonly<Record<string, Lists>> = {
   tcp_congestion_ops: {
     own: [
-      words(
-        'tcp_send_ack sk_storage_get sk_storage_delete setsockopt/socket getsockopt/socket ktime_get_coarse_ns',
-      ),
+      words('tcp_send_ack sk_storage_get sk_storage_delete setsockopt/socket getsockopt/socket ktime_get_coarse_ns'),
     ],
     base: 'plain',
   },

@@ -182,7 +182,10 @@ export const KFUNCS: readonly Kfunc[] = [
   ),
   ...set(['tracing', 'tc', 'syscall'], 'bpf_kfunc_call_test_release release, bpf_kfunc_call_memb_release release'),
   ...set(['kprobe'], 'bpf_session_is_return, bpf_session_cookie', 'kprobe_session'),
-  ...set(['syscall'], 'bpf_crypto_ctx_create acquire null sleeps, bpf_crypto_ctx_release release, bpf_crypto_ctx_acquire acquire rcu null'),
+  ...set(
+    ['syscall'],
+    'bpf_crypto_ctx_create acquire null sleeps, bpf_crypto_ctx_release release, bpf_crypto_ctx_acquire acquire rcu null',
+  ),
   ...set(['tc', 'sched_act', 'xdp'], 'bpf_crypto_decrypt rcu, bpf_crypto_encrypt rcu'),
   ...set(
     ['tc', 'xdp'],
@@ -191,10 +194,7 @@ export const KFUNCS: readonly Kfunc[] = [
     bpf_ct_set_status trusted, bpf_ct_change_status trusted, bpf_ct_set_nat_info trusted`,
   ),
   ...set(['tc'], 'bpf_skb_get_xfrm_info, bpf_skb_set_xfrm_info, bpf_sk_assign_tcp_reqsk trusted'),
-  ...set(
-    ['tc'],
-    `bpf_skb_get_fou_encap, bpf_skb_set_fou_encap`,
-  ),
+  ...set(['tc'], `bpf_skb_get_fou_encap, bpf_skb_set_fou_encap`),
   ...set(PACKET_HOOKS, 'bpf_dynptr_from_skb trusted'),
   ...set(['tc', 'sched_act'], 'bpf_dynptr_from_skb_meta trusted'),
   ...set(

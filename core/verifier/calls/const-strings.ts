@@ -59,7 +59,15 @@ export function isValidFormat(format: Uint8Array, argumentCount: number): boolea
     if (text[i] === 'p') {
       const next = text[i + 1];
       if ((next === 'k' || next === 'u') && text[i + 2] === 's') i += 2;
-      else if (next === undefined || next === ' ' || /[^A-Za-z0-9]/.test(next) || next === 'K' || next === 'x' || next === 's' || next === 'S') {
+      else if (
+        next === undefined ||
+        next === ' ' ||
+        /[^A-Za-z0-9]/.test(next) ||
+        next === 'K' ||
+        next === 'x' ||
+        next === 's' ||
+        next === 'S'
+      ) {
         if (next === 'K' || next === 'x' || next === 's' || next === 'S') i++;
       } else if (next === 'B') i++;
       else if ((next === 'i' || next === 'I') && (text[i + 2] === '4' || text[i + 2] === '6')) i += 2;
@@ -76,7 +84,8 @@ export function isValidFormat(format: Uint8Array, argumentCount: number): boolea
     if (text[i] === 'l') i++;
     if (text[i] === 'l') i++;
     const conversion = text[i];
-    if (conversion !== 'i' && conversion !== 'd' && conversion !== 'u' && conversion !== 'x' && conversion !== 'X') return false;
+    if (conversion !== 'i' && conversion !== 'd' && conversion !== 'u' && conversion !== 'x' && conversion !== 'X')
+      return false;
     used++;
   }
   return used <= argumentCount;

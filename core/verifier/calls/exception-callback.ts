@@ -13,7 +13,8 @@ export function processExceptionCallback(env: Env, insn: number): void {
   if (env.frame.frameno !== 0 || env.frame.subprogram !== 0) env.fail('can only be called from main prog');
   const earlier = env.callFacts.get('exception callback call') as number | undefined;
   const tagged = env.exceptionCallbackHow === 'tag';
-  if (tagged || (earlier !== undefined && earlier !== insn)) env.fail('can only be called once to set exception callback');
+  if (tagged || (earlier !== undefined && earlier !== insn))
+    env.fail('can only be called once to set exception callback');
   if (facts.linkage !== 'static') env.fail('callback function not static');
   env.callFacts.set('exception callback call', insn);
   facts.isExceptionCallback = true;

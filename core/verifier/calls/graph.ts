@@ -79,8 +79,6 @@ export function processGraphNode(
     );
   }
   if (off !== root.nodeOffset) {
-    env.fail(
-      `arg#1 offset=${off}, but expected ${nodeKind} at offset=${root.nodeOffset} in struct ${struct}`,
-    );
+    env.fail(`arg#1 offset=${off}, but expected ${nodeKind} at offset=${root.nodeOffset} in struct ${struct}`);
   }
 }

@@ -352,7 +352,10 @@ export function checkHelperArgument(env: Env, argument: number, meta: CallMeta, 
   const base = regno * ROW;
   const type = w[base + TYPE]!;
   const packet = (type & BASE_TYPE_MASK) === PTR_TO_PACKET || (type & BASE_TYPE_MASK) === PTR_TO_PACKET_META;
-  if (packet && !(mayAccessPacket(env.program.type, 'read') && (helper.pktAccess || env.program.type === 'cgroup_sockopt'))) {
+  if (
+    packet &&
+    !(mayAccessPacket(env.program.type, 'read') && (helper.pktAccess || env.program.type === 'cgroup_sockopt'))
+  ) {
     env.fail('helper access to the packet is not allowed');
   }
   if ((argType & BASE_TYPE_MASK) === ARG_PTR_TO_MAP_VALUE) argType = resolveMapArgument(env, meta, argType);
@@ -374,9 +377,7 @@ export function checkHelperArgument(env: Env, argument: number, meta: CallMeta, 
   }
   if (w[base + REF_OBJ_ID] !== 0 && (argType & BASE_TYPE_MASK) !== ARG_KPTR_XCHG_DEST) {
     if (meta.reference !== 0) {
-      env.fail(
-        `more than one arg with ref_obj_id R${regno} ${w[base + REF_OBJ_ID]!} ${meta.reference}`,
-      );
+      env.fail(`more than one arg with ref_obj_id R${regno} ${w[base + REF_OBJ_ID]!} ${meta.reference}`);
     }
     meta.reference = w[base + REF_OBJ_ID]!;
   }
@@ -394,9 +395,7 @@ function checkArgumentValue(env: Env, argument: number, argType: number, meta: C
       const map = w[base + AUX0]!;
       const uid = w[base + AUX1]!;
       if (meta.map >= 0 && (meta.map !== map || meta.mapUid !== uid)) {
-        env.fail(
-          `timer pointer in R1 map_uid=${meta.mapUid} doesn't match map pointer in R2 map_uid=${uid}`,
-        );
+        env.fail(`timer pointer in R1 map_uid=${meta.mapUid} doesn't match map pointer in R2 map_uid=${uid}`);
       }
       meta.map = map;
       meta.mapUid = uid;

@@ -1,5 +1,11 @@
 /** Calls of helpers. */
-import { mapTypeName, HELPERS_OF_MAP, MAPS_OF_HELPER, SOCKMAP_UPDATERS, BPF_F_RDONLY_PROG } from '../../kernel/tables/map-types.ts';
+import {
+  mapTypeName,
+  HELPERS_OF_MAP,
+  MAPS_OF_HELPER,
+  SOCKMAP_UPDATERS,
+  BPF_F_RDONLY_PROG,
+} from '../../kernel/tables/map-types.ts';
 import { D_PATH_ALLOWED, SLEEPABLE_LSM_HOOKS } from '../../kernel/tables/btf-lists.ts';
 import { helperFor } from '../../kernel/tables/helper-availability.ts';
 import { HELPER_MAX_ID } from '../../kernel/tables/helpers.ts';
@@ -369,8 +375,7 @@ function setMapValue(env: Env, helper: Helper, meta: CallMeta, flags: number): v
   const { w } = env.frame;
   const map = env.maps[meta.map];
   if (map === undefined) return env.fail('kernel subsystem misconfigured verifier');
-  const known =
-    helper.name === 'map_lookup_elem' && meta.constantKey >= 0 && meta.constantKey < map.maxEntries;
+  const known = helper.name === 'map_lookup_elem' && meta.constantKey >= 0 && meta.constantKey < map.maxEntries;
   const type = known ? flags & ~PTR_MAYBE_NULL : flags;
   setPointer(w, 0, PTR_TO_MAP_VALUE | type);
   w[AUX0] = meta.map;

@@ -1,10 +1,6 @@
 /** Open-coded iterators: stack objects that a _new function makes, a _next function steps, and a _destroy function ends. */
 import { BPF_DW } from '../../isa/opcodes.ts';
-import {
-  KF_ITER_DESTROY,
-  KF_ITER_NEW,
-  KF_RCU_PROTECTED,
-} from '../../kernel/tables/kfuncs.ts';
+import { KF_ITER_DESTROY, KF_ITER_NEW, KF_RCU_PROTECTED } from '../../kernel/tables/kfuncs.ts';
 import type { Env } from '../context.ts';
 import { KERNEL_BTF } from '../context.ts';
 import { pushState } from '../push-state.ts';

@@ -17,19 +17,7 @@ import { KERNEL_BTF, Rejection } from '../context.ts';
 import { checkHelperMemAccess } from '../memory.ts';
 import { markChainPrecision } from '../precision.ts';
 import { isTrustedRegister, markPtrNotNull } from '../registers.ts';
-import {
-  AUX0,
-  AUX1,
-  OFF,
-  REF_OBJ_ID,
-  ROW,
-  TYPE,
-  VALUE,
-  getU64,
-  isConst,
-  isNull,
-  u64Number,
-} from '../state.ts';
+import { AUX0, AUX1, OFF, REF_OBJ_ID, ROW, TYPE, VALUE, getU64, isConst, isNull, u64Number } from '../state.ts';
 import {
   BASE_TYPE_MASK,
   CONST_PTR_TO_DYNPTR,
@@ -198,8 +186,7 @@ function classify(env: Env, meta: KfuncMeta, argument: number): ArgumentKind {
   if (prototype.name === 'bpf_cast_to_kern_ctx') return 'context';
   if (isContextPointer(btf, parameter.typeId, env.program.type)) return 'context';
   const next = prototype.parameters[argument + 1];
-  const withSize =
-    isSizeArgument(env, next, argument + 2, '__sz') || isSizeArgument(env, next, argument + 2, '__szk');
+  const withSize = isSizeArgument(env, next, argument + 2, '__sz') || isSizeArgument(env, next, argument + 2, '__szk');
   if (hasSuffix(parameter, '__nullable') && isNull(w, base) && !withSize) return 'null';
   if (hasSuffix(parameter, '__alloc')) return 'allocated';
   if (hasSuffix(parameter, '__refcounted_kptr')) return 'refcounted';
@@ -340,7 +327,13 @@ function noteMap(env: Env, meta: KfuncMeta, regno: number): void {
 
 const LOCK_TAKERS = new Set(['bpf_res_spin_lock', 'bpf_res_spin_lock_irqsave']);
 
-function checkKind(env: Env, meta: KfuncMeta, kind: ArgumentKind, argument: number, insn: number): 'with size' | 'done' {
+function checkKind(
+  env: Env,
+  meta: KfuncMeta,
+  kind: ArgumentKind,
+  argument: number,
+  insn: number,
+): 'with size' | 'done' {
   const { prototype } = meta;
   const { name } = prototype;
   const parameter = prototype.parameters[argument]!;
@@ -549,8 +542,7 @@ function checkBtfArgument(env: Env, meta: KfuncMeta, argument: number, isMap: bo
     id = btf.resolve(w[base + AUX0]!);
   } else id = kernel.findByName(plain ?? '', BTF_KIND_STRUCT);
   const name = btf.name(id);
-  const strict =
-    ((meta.flags & KF_RELEASE) !== 0 && w[base + REF_OBJ_ID] !== 0) || isNoCastAlias(name, wantedName);
+  const strict = ((meta.flags & KF_RELEASE) !== 0 && w[base + REF_OBJ_ID] !== 0) || isNoCastAlias(name, wantedName);
   const same = structIdsMatch(btf, id, w[base + OFF]!, kernel, wanted, strict, (line) => env.verbose(line));
   if (!same && !isProjection(wantedName, name)) {
     env.fail(

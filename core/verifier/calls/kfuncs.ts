@@ -111,7 +111,8 @@ export function checkKfuncCall(env: Env, insn: number): { throws: boolean } {
 
   if (name === 'bpf_rbtree_add_impl') pushCallbackCall(env, insn, meta.subprogram, setRbtreeAddCallback);
   else if (name === 'bpf_wq_set_callback_impl') pushCallbackCall(env, insn, meta.subprogram, setTimerCallback);
-  else if (name.startsWith('bpf_task_work_schedule_')) pushCallbackCall(env, insn, meta.subprogram, setTaskWorkCallback);
+  else if (name.startsWith('bpf_task_work_schedule_'))
+    pushCallbackCall(env, insn, meta.subprogram, setTaskWorkCallback);
   else if (name === 'bpf_session_cookie') {
     meta.resultSize = 8;
     meta.resultReadOnly = false;
@@ -367,7 +368,8 @@ function setNewObject(env: Env, meta: KfuncMeta, perCpu: boolean): void {
     if (btf.size(id) > MAX_PERCPU_OBJECT) {
       env.fail(`bpf_percpu_obj_new type size (${btf.size(id)}) is greater than ${MAX_PERCPU_OBJECT}`);
     }
-    if (!isScalarStruct(env, btf, id, 0)) env.fail('bpf_percpu_obj_new type ID argument must be of a struct of scalars');
+    if (!isScalarStruct(env, btf, id, 0))
+      env.fail('bpf_percpu_obj_new type ID argument must be of a struct of scalars');
     if (structRecord(env, PROGRAM_BTF, id) !== undefined) {
       env.fail('bpf_percpu_obj_new type ID argument must not contain special fields');
     }

@@ -54,15 +54,15 @@ export function checkKptrMatch(env: Env, field: BtfField, regno: number): void {
   const strict = field.kind !== 'kptr_untrusted';
   const own = env.btfs[btf === KERNEL_BTF ? 0 : 1]!;
   const needed = env.btfs[field.btf === KERNEL_BTF ? 0 : 1]!;
-  if (!structIdsMatch(own, w[base + AUX0]!, w[base + OFF]!, needed, field.typeId, strict, (line) => env.verbose(line))) bad();
+  if (!structIdsMatch(own, w[base + AUX0]!, w[base + OFF]!, needed, field.typeId, strict, (line) => env.verbose(line)))
+    bad();
 }
 
 /** Flags of a kptr loaded by an instruction: usable in an RCU section if its object is kept alive by one. */
 function loadedFlags(env: Env, field: BtfField): number {
   const rcuSafe =
     field.kind === 'percpu_kptr' ||
-    (field.kind === 'kptr' &&
-      (field.btf !== KERNEL_BTF || RCU_PROTECTED.has(env.btfs[KERNEL_BTF].name(field.typeId))));
+    (field.kind === 'kptr' && (field.btf !== KERNEL_BTF || RCU_PROTECTED.has(env.btfs[KERNEL_BTF].name(field.typeId))));
   let flags = PTR_MAYBE_NULL;
   if (rcuSafe && inRcuSection(env)) {
     flags |= MEM_RCU;
@@ -70,7 +70,8 @@ function loadedFlags(env: Env, field: BtfField): number {
     else if (field.btf !== KERNEL_BTF) {
       flags |= MEM_ALLOC;
       const record = structRecord(env, field.btf, field.typeId);
-      if (record?.kinds.has('bpf_list_node') === true || record?.kinds.has('bpf_rb_node') === true) flags |= NON_OWN_REF;
+      if (record?.kinds.has('bpf_list_node') === true || record?.kinds.has('bpf_rb_node') === true)
+        flags |= NON_OWN_REF;
     }
   } else {
     flags |= PTR_UNTRUSTED;
@@ -79,13 +80,7 @@ function loadedFlags(env: Env, field: BtfField): number {
 }
 
 /** A load or store of eight bytes exactly at a kptr field of a map value. */
-export function checkMapKptrAccess(
-  env: Env,
-  _regno: number,
-  valueRegno: number,
-  insn: number,
-  field: BtfField,
-): void {
+export function checkMapKptrAccess(env: Env, _regno: number, valueRegno: number, insn: number, field: BtfField): void {
   const code = env.insns.code[insn]!;
   const instructionClass = code & 7;
   if ((code & 0xe0) !== BPF_MEM) env.fail('kptr in map can only be accessed using BPF_MEM instruction mode');
@@ -145,4 +140,3 @@ export function processKptrDestination(env: Env, regno: number): BtfField {
   if (field.kind !== 'kptr' && field.kind !== 'percpu_kptr') env.fail(`off=${off} kptr isn't referenced kptr`);
   return field;
 }
-

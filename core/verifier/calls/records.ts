@@ -3,11 +3,7 @@
  * roots and nodes. BTF says it: by the name of a member's struct, by type tags on pointers, and by declaration tags on roots.
  */
 import { DESTRUCTORS } from '../../kernel/tables/btf-lists.ts';
-import {
-  BPF_F_RDONLY_PROG,
-  BPF_F_WRONLY_PROG,
-  mapTypeName,
-} from '../../kernel/tables/map-types.ts';
+import { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, mapTypeName } from '../../kernel/tables/map-types.ts';
 import type { Btf } from '../../object/btf/btf.ts';
 import {
   BTF_KIND_ARRAY,
@@ -158,9 +154,7 @@ class Parser {
     if (btf.kind(typeId) !== BTF_KIND_DATASEC) throw new MalformedRecord();
     const found: Found[] = [];
     for (const variable of btf.sectionVariables(typeId)) {
-      found.push(
-        ...this.#field(variable.typeId, btf.typeId(variable.typeId), -1, variable.offset, variable.size, 0),
-      );
+      found.push(...this.#field(variable.typeId, btf.typeId(variable.typeId), -1, variable.offset, variable.size, 0));
     }
     return found;
   }
@@ -236,9 +230,7 @@ class Parser {
     if (kind === 'kptr') return this.#kernelPointer(type, offset, size);
     if (!isStruct(btf, type) || btf.size(type) !== size) return undefined;
     if (kind !== 'bpf_list_head' && kind !== 'bpf_rb_root') return { kind, offset, size, typeId: 0, nodeName: '' };
-    const contains = btf
-      .declTags(owner)
-      .filter((tag) => tag.component === index && tag.text.startsWith('contains:'));
+    const contains = btf.declTags(owner).filter((tag) => tag.component === index && tag.text.startsWith('contains:'));
     if (contains.length !== 1) throw new MalformedRecord();
     const value = contains[0]!.text.slice('contains:'.length);
     const colon = value.indexOf(':');
@@ -364,11 +356,7 @@ function parseRecord(
     refcountOff: offsetOf('bpf_refcount'),
   };
   if (record.spinLockOff >= 0 && record.resSpinLockOff >= 0) throw new MalformedRecord();
-  if (
-    (kinds.has('bpf_list_head') || kinds.has('bpf_rb_root')) &&
-    record.spinLockOff < 0 &&
-    record.resSpinLockOff < 0
-  ) {
+  if ((kinds.has('bpf_list_head') || kinds.has('bpf_rb_root')) && record.spinLockOff < 0 && record.resSpinLockOff < 0) {
     throw new MalformedRecord();
   }
   if (record.refcountOff < 0 && kinds.has('bpf_list_node') && kinds.has('bpf_rb_node')) throw new MalformedRecord();
@@ -464,7 +452,8 @@ export function mapRecord(env: Env, map: MapDefinition): BtfRecord | undefined {
 export function mapHasDeferredWork(env: Env, map: MapDefinition): boolean {
   const record = mapRecord(env, map);
   return (
-    record !== undefined && (record.kinds.has('bpf_timer') || record.kinds.has('bpf_wq') || record.kinds.has('bpf_task_work'))
+    record !== undefined &&
+    (record.kinds.has('bpf_timer') || record.kinds.has('bpf_wq') || record.kinds.has('bpf_task_work'))
   );
 }
 
@@ -496,7 +485,10 @@ function hasSpecialMember(btf: Btf, typeId: number): boolean {
   const count = btf.count(typeId);
   for (let i = 0; i < count; i++) {
     const member = btf.memberTypeId(typeId, i);
-    if (btf.kind(member) === BTF_KIND_STRUCT && (OBJECT_FIELD_STRUCTS as readonly string[]).includes(btf.name(member))) {
+    if (
+      btf.kind(member) === BTF_KIND_STRUCT &&
+      (OBJECT_FIELD_STRUCTS as readonly string[]).includes(btf.name(member))
+    ) {
       return true;
     }
     if (btf.kind(member) === BTF_KIND_PTR && btf.kind(btf.typeId(member)) === BTF_KIND_TYPE_TAG) {

@@ -1,13 +1,7 @@
 /** What can be said of a helper or kernel function call from its instruction alone, before any path is explored. */
 import { BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL } from '../../isa/opcodes.ts';
 import { helperFor } from '../../kernel/tables/helper-availability.ts';
-import {
-  KF_FASTCALL,
-  KF_ITER_NEXT,
-  KF_SLEEPABLE,
-  kfuncAllowed,
-  kfuncByName,
-} from '../../kernel/tables/kfuncs.ts';
+import { KF_FASTCALL, KF_ITER_NEXT, KF_SLEEPABLE, kfuncAllowed, kfuncByName } from '../../kernel/tables/kfuncs.ts';
 import { BTF_KIND_FUNC } from '../../object/btf/kinds.ts';
 import type { Env } from '../context.ts';
 import { KERNEL_BTF } from '../context.ts';
