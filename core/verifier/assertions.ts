@@ -8,7 +8,7 @@ import { BPF_ALU, BPF_ALU64, BPF_CALL, BPF_JMP, BPF_JMP32, BPF_LD, BPF_LDX, BPF_
 import { callShape } from './calls/shapes.ts';
 import type { Env } from './context.ts';
 import { registerText } from './print-state.ts';
-import { MASK, ROW, S32_MAX, S32_MIN, SMAX, SMIN, TYPE, U32_MAX, U32_MIN, UMAX, UMIN, copyRegister } from './state.ts';
+import { ROW, S32_MAX, S32_MIN, SMAX, SMIN, TYPE, U32_MAX, U32_MIN, UMAX, UMIN, copyRegister } from './state.ts';
 import { tnumUnion } from './tnum.ts';
 import { NOT_INIT, SCALAR_VALUE } from './types.ts';
 import { copy64, lts, ltu } from './wide.ts';

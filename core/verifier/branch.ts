@@ -15,14 +15,7 @@ import {
 } from '../isa/opcodes.ts';
 import { checkBoundsInvariants } from './alu.ts';
 import { syncBounds, zeroExtendBounds } from './bounds.ts';
-import {
-  AT_PKT_END,
-  BEYOND_PKT_END,
-  branchTaken,
-  isPacketPointerAny,
-  refineByComparison,
-  reverseOpcode,
-} from './compare.ts';
+import { AT_PKT_END, BEYOND_PKT_END, branchTaken, refineByComparison, reverseOpcode } from './compare.ts';
 import type { Env } from './context.ts';
 import { frameInsn, pushHistory } from './history.ts';
 import { markChainPrecision } from './precision.ts';
@@ -48,7 +41,6 @@ import {
   type State,
   TYPE,
   UMAX,
-  UMIN,
   VALUE,
   isConst,
   isSpilledRegister,
@@ -67,7 +59,6 @@ import {
   NON_OWN_REF,
   PTR_MAYBE_NULL,
   PTR_TO_BTF_ID,
-  PTR_TO_MAP_VALUE,
   PTR_TO_PACKET,
   PTR_TO_PACKET_END,
   PTR_TO_PACKET_META,

@@ -16,7 +16,6 @@ import {
   BPF_JA,
   BPF_JMP,
   BPF_JMP32,
-  BPF_X,
   OPCODE_EXIT,
   OPCODE_GOTOL,
   OPCODE_JA,
