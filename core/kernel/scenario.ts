@@ -232,7 +232,7 @@ export interface Scenario {
 
 /** A frame to run on when a scenario brings none: 64 bytes, type IPv4, UDP from 192.0.2.1:1234 to 192.0.2.2:80. */
 export const defaultPacket: HexBytes =
-  '020000000002 020000000001 0800' + '45000032000100004011f6b6c0000201c0000202' + '04d20050001e0000' + '00'.repeat(22);
+  '000000000000 020000000001 0800' + '45000032000100004011f6b6c0000201c0000202' + '04d20050001e0000' + '00'.repeat(22);
 
 /** Reads a {@link ScenarioInteger} as an unsigned 64-bit number. */
 export function integer(value: ScenarioInteger): bigint {

@@ -2,9 +2,10 @@
  * Packets: one buffer with room before and behind, and the struct (sk_buff or xdp_buff) that says which part of it is
  * the packet. Programs may touch the packet (and its metadata) only; the room around it opens when they ask for it.
  */
-import { fillBytes, writeBytes } from '../bytes.ts';
+import { equalBytes, fillBytes, writeBytes } from '../bytes.ts';
 import { EINVAL, ENOMEM } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
+import { swap16 } from '../objects/network.ts';
 import type { PacketScenario } from '../scenario.ts';
 import { defaultPacket, hexBytes } from '../scenario.ts';
 
@@ -17,6 +18,9 @@ const SHARED_INFO = 320;
 /** A frame lies in a page of its own. */
 const PAGE = 4096;
 const ETH_HEADER = 14;
+const ETH_P_802_3_MIN = 0x600;
+const ETH_P_802_3 = 1;
+const ETH_P_802_2 = 4;
 /** Metadata is at most so long, in steps of 4. */
 const MAX_META = 252;
 
@@ -93,14 +97,14 @@ export class Packets {
     set('network_header', HEADROOM + ETH_HEADER);
     set('transport_header', HEADROOM + ETH_HEADER + 20);
     set('users.refs.counter', 1);
-    set('protocol', buffer.length >= ETH_HEADER ? memory.readU16(buffer.data + 12) : 0);
     world.point(skb, 'sk_buff', 'dev', world.find(`device:${packet.ifindex ?? 1}`));
+    set('protocol', buffer.length >= ETH_HEADER ? this.#protocol(buffer.data) : 0);
+    set('pkt_type', packet.pktType ?? this.#packetType(buffer.data, packet.ifindex ?? 1));
     set('skb_iif', packet.ingressIfindex ?? 0);
     set('mark', packet.mark ?? 0);
     set('priority', packet.priority ?? 0);
     set('hash', packet.hash ?? 0);
     set('queue_mapping', packet.queueMapping ?? 0);
-    set('pkt_type', packet.pktType ?? 0);
     set('tc_index', packet.tcIndex ?? 0);
     if (packet.vlanTci !== undefined) {
       set('vlan_tci', packet.vlanTci);
@@ -112,6 +116,24 @@ export class Packets {
     if (packet.fields !== undefined) world.setFields(skb, 'sk_buff', packet.fields);
     this.#open(skb);
     return skb;
+  }
+
+  /** The type of a frame in network order; one below 0x600 is a length, and the frame of the 802 kind (kernel: eth_type_trans). */
+  #protocol(frame: number): number {
+    const { memory } = this.#kernel;
+    const type = memory.readU16(frame + 12);
+    if (swap16(type) >= ETH_P_802_3_MIN) return type;
+    return swap16(memory.readU16(frame + ETH_HEADER) === 0xffff ? ETH_P_802_3 : ETH_P_802_2);
+  }
+
+  /** For this host, broadcast, multicast, or for another host. */
+  #packetType(frame: number, ifindex: number): number {
+    const { memory, world } = this.#kernel;
+    const device = world.find(`device:${ifindex}`);
+    const address = device === 0 ? undefined : memory.offset(world.get(device, 'net_device', 'dev_addr'));
+    if (address === undefined || equalBytes(memory, frame, address, 6)) return 0;
+    if ((memory.readU8(frame) & 1) === 0) return 3;
+    return memory.bytes.subarray(frame, frame + 6).every((byte) => byte === 0xff) ? 1 : 2;
   }
 
   // ---- where it lies --------------------------------------------------------------------------------------------------
