@@ -259,7 +259,7 @@ function syncLinked(state: State, known: Int32Array, k: number, linked: readonly
       addBounds32(w, base, difference, 0);
       addBounds64(w, base, difference, 0);
       tnumAdd(w, base + VALUE, difference, VALUE);
-      if ((knownId & ID_ADD_CONST32) !== 0) zeroExtendBounds(w, base);
+      if (((id | knownId) & ID_ADD_CONST32) !== 0) zeroExtendBounds(w, base);
       syncBounds(w, base);
     }
   }

@@ -1,16 +1,8 @@
 /** Arguments of kernel functions (check_kfunc_args). */
-import {
-  KF_ITER_DESTROY,
-  KF_ITER_NEW,
-  KF_ITER_NEXT,
-  KF_RCU,
-  KF_RELEASE,
-  KF_TRUSTED_ARGS,
-} from '../../kernel/tables/kfuncs.ts';
+import { KF_RCU, KF_RELEASE, KF_TRUSTED_ARGS } from '../../kernel/tables/kfuncs.ts';
 import { PROGRAM_TYPES } from '../../kernel/tables/program-types.ts';
 import { ARG_PTR_TO_DYNPTR } from '../../kernel/tables/type-flags.ts';
-import type { Btf } from '../../object/btf/btf.ts';
-import { BTF_KIND_ARRAY, BTF_KIND_STRUCT } from '../../object/btf/kinds.ts';
+import { BTF_KIND_STRUCT } from '../../object/btf/kinds.ts';
 import { structIdsMatch } from '../btf-access.ts';
 import type { Env } from '../context.ts';
 import { KERNEL_BTF, Rejection } from '../context.ts';
@@ -37,26 +29,25 @@ import {
   PTR_TO_CTX,
   PTR_TO_FUNC,
   PTR_TO_MAP_VALUE,
-  PTR_TO_SOCKET,
-  PTR_TO_SOCK_COMMON,
   PTR_TO_STACK,
-  PTR_TO_TCP_SOCK,
   SCALAR_VALUE,
   TRUSTED_FLAGS,
   regTypeName,
   typeIsNonOwningReference,
   typeIsPointerAllocated,
 } from '../types.ts';
-import { isNoCastAlias, isScalarType, isStruct, isStructOrUnion, kindWord } from './btf-words.ts';
+import { isNoCastAlias, isStruct, kindWord } from './btf-words.ts';
 import { inRbtreeCallback } from './callbacks.ts';
 import { checkConstString } from './const-strings.ts';
-import { isContextPointer, isProjection } from './contexts.ts';
+import { isProjection } from './contexts.ts';
 import { dynptrId, dynptrKind, dynptrReference, flagOfDynptrKind, processDynptrArgument } from './dynptrs.ts';
 import { processGraphNode, processGraphRoot } from './graph.ts';
 import { checkArgumentOffset, checkMemorySize } from './helper-arguments.ts';
 import { IRQ_LOCK, IRQ_NATIVE, restoreIrqFlag, saveIrqFlag } from './irq-flags.ts';
 import type { IteratorPlace } from './iterators.ts';
 import { processIteratorArgument } from './iterators.ts';
+import type { ArgumentKind } from './kfunc-argument-kinds.ts';
+import { classifyArgument, structOfRegister } from './kfunc-argument-kinds.ts';
 import type { KfuncParameter, KfuncPrototype } from './kfunc-prototypes.ts';
 import { hasSuffix } from './kfunc-prototypes.ts';
 import { processSpinLock } from './locks.ts';
@@ -97,133 +88,6 @@ export class KfuncMeta {
   get rcu(): boolean {
     return (this.flags & KF_RCU) !== 0;
   }
-}
-
-type ArgumentKind =
-  | 'context'
-  | 'allocated'
-  | 'refcounted'
-  | 'dynptr'
-  | 'iterator'
-  | 'list_head'
-  | 'list_node'
-  | 'rb_root'
-  | 'rb_node'
-  | 'null'
-  | 'string'
-  | 'map'
-  | 'workqueue'
-  | 'task_work'
-  | 'irq_flag'
-  | 'res_spin_lock'
-  | 'btf'
-  | 'callback'
-  | 'memory_size'
-  | 'memory';
-
-const BY_STRUCT: ReadonlyMap<string, ArgumentKind> = new Map([
-  ['bpf_list_head', 'list_head'],
-  ['bpf_list_node', 'list_node'],
-  ['bpf_rb_root', 'rb_root'],
-  ['bpf_rb_node', 'rb_node'],
-]);
-
-/** Kernel struct behind register types that are no BTF pointers. */
-function structOfRegister(type: number): string | undefined {
-  switch (type & BASE_TYPE_MASK) {
-    case PTR_TO_SOCKET:
-      return 'sock';
-    case PTR_TO_SOCK_COMMON:
-      return 'sock_common';
-    case PTR_TO_TCP_SOCK:
-      return 'tcp_sock';
-    case CONST_PTR_TO_MAP:
-      return 'bpf_map';
-    default:
-      return undefined;
-  }
-}
-
-/** A struct of numbers only, nested up to four levels. */
-export function isScalarStruct(env: Env, btf: Btf, typeId: number, depth: number): boolean {
-  if (!isStructOrUnion(btf, typeId)) return false;
-  const count = btf.count(typeId);
-  for (let i = 0; i < count; i++) {
-    let member = btf.resolve(btf.memberTypeId(typeId, i));
-    if (isStructOrUnion(btf, member)) {
-      if (depth >= 3) {
-        env.verbose('max struct nesting depth exceeded\n');
-        return false;
-      }
-      if (!isScalarStruct(env, btf, member, depth + 1)) return false;
-      continue;
-    }
-    if (btf.kind(member) === BTF_KIND_ARRAY) {
-      if (btf.arrayCount(member) === 0) return false;
-      member = btf.resolve(btf.typeId(member));
-    }
-    if (!isScalarType(btf, member)) return false;
-  }
-  return true;
-}
-
-function isSizeArgument(env: Env, parameter: KfuncParameter | undefined, regno: number, suffix: string): boolean {
-  return (
-    parameter !== undefined &&
-    parameter.isScalar &&
-    env.frame.w[regno * ROW + TYPE] === SCALAR_VALUE &&
-    hasSuffix(parameter, suffix)
-  );
-}
-
-/** What an argument is, by its parameter's type and name and, where these leave it open, by the register. */
-function classify(env: Env, meta: KfuncMeta, argument: number): ArgumentKind {
-  const { prototype } = meta;
-  const btf = env.btfs[KERNEL_BTF];
-  const parameter = prototype.parameters[argument]!;
-  const { w } = env.frame;
-  const base = (argument + 1) * ROW;
-  if (prototype.name === 'bpf_cast_to_kern_ctx') return 'context';
-  if (isContextPointer(btf, parameter.typeId, env.program.type)) return 'context';
-  const next = prototype.parameters[argument + 1];
-  const withSize = isSizeArgument(env, next, argument + 2, '__sz') || isSizeArgument(env, next, argument + 2, '__szk');
-  if (hasSuffix(parameter, '__nullable') && isNull(w, base) && !withSize) return 'null';
-  if (hasSuffix(parameter, '__alloc')) return 'allocated';
-  if (hasSuffix(parameter, '__refcounted_kptr')) return 'refcounted';
-  const struct = isStruct(btf, parameter.pointee) ? parameter.pointeeName : '';
-  if (struct === 'bpf_dynptr') return 'dynptr';
-  const iterator = (meta.flags & (KF_ITER_NEW | KF_ITER_NEXT | KF_ITER_DESTROY)) !== 0;
-  if (iterator ? argument === 0 : hasSuffix(parameter, '__iter')) return 'iterator';
-  const graph = BY_STRUCT.get(struct);
-  if (graph !== undefined) return graph;
-  if (hasSuffix(parameter, '__str')) return 'string';
-  if (hasSuffix(parameter, '__map')) return 'map';
-  if (struct === 'bpf_wq') return 'workqueue';
-  if (struct === 'bpf_task_work') return 'task_work';
-  if (hasSuffix(parameter, '__irq_flag')) return 'irq_flag';
-  if (struct === 'bpf_res_spin_lock') return 'res_spin_lock';
-  const type = w[base + TYPE]!;
-  if ((type & BASE_TYPE_MASK) === PTR_TO_BTF_ID || structOfRegister(type) !== undefined) {
-    if (!isStructOrUnion(btf, parameter.pointee)) {
-      env.fail(
-        `kernel function ${prototype.name} args#${argument} pointer type ${kindWord(btf, parameter.pointee)} ` +
-          `${parameter.pointeeName} is not supported`,
-      );
-    }
-    return 'btf';
-  }
-  if (parameter.isCallback) return 'callback';
-  if (
-    !isScalarType(btf, parameter.pointee) &&
-    !isScalarStruct(env, btf, parameter.pointee, 0) &&
-    (!withSize || parameter.pointee !== 0)
-  ) {
-    env.fail(
-      `arg#${argument} pointer type ${kindWord(btf, parameter.pointee)} ${parameter.pointeeName} must point to ` +
-        `${withSize ? 'void, ' : ''}scalar, or struct with scalar`,
-    );
-  }
-  return withSize ? 'memory_size' : 'memory';
 }
 
 /** Checks all arguments; what they say about the call is left in `meta`. */
@@ -287,7 +151,7 @@ function checkPointer(env: Env, meta: KfuncMeta, argument: number, insn: number)
     meta.reference = reference;
     if (isRelease) meta.releaseRegister = regno;
   }
-  const kind = classify(env, meta, argument);
+  const kind = classifyArgument(env, prototype, meta.flags, argument);
   if (kind === 'null') return 'done';
   if (kind === 'map') noteMap(env, meta, regno);
   if ((kind === 'map' || kind === 'allocated' || kind === 'btf') && (meta.trusted || meta.rcu)) {
