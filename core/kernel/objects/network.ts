@@ -34,7 +34,10 @@ export function makeDevice(world: World, ifindex: number): number {
   const name = described?.name ?? (ifindex === 1 ? 'lo' : 'eth0');
   writeBytes(memory, device + layouts.struct('net_device').offset('name'), utf8(name).subarray(0, NAME_SIZE - 1));
   const address = memory.allocate(32, { access: 'ro', label: `address of ${name}` });
-  const mac = described?.mac === undefined ? Uint8Array.of(ifindex === 1 ? 0 : 2, 0, 0, 0, 0, ifindex === 1 ? 0 : ifindex & 0xff) : hexBytes(described.mac);
+  const mac =
+    described?.mac === undefined
+      ? Uint8Array.of(ifindex === 1 ? 0 : 2, 0, 0, 0, 0, ifindex === 1 ? 0 : ifindex & 0xff)
+      : hexBytes(described.mac);
   writeBytes(memory, address, mac.subarray(0, 32));
   world.point(device, 'net_device', 'dev_addr', address);
   return device;
