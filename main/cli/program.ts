@@ -105,6 +105,16 @@ function imm64Name(program: Program, insns: Instructions, i: number): string | u
   }
 }
 
+/** Where the functions begin whose address the program takes, to pass them as callbacks. */
+export function callbackStarts(program: Program): ReadonlySet<number> {
+  const insns = program.instructions;
+  const starts = new Set<number>();
+  for (let i = 0; i < insns.length; i++) {
+    if (isSubprogramPointer(insns, i)) starts.add(callTarget(insns, i));
+  }
+  return starts;
+}
+
 export interface Callback {
   readonly name: string;
   readonly how: CallbackForm;

@@ -2,7 +2,7 @@
 import type { MapDefinition, ObjectFile, Program } from '../../../core/object/program.ts';
 import { mapTypeNames } from '../../../core/kernel/tables/map-types.ts';
 import type { Callback } from '../program.ts';
-import { exceptionCallbackOf } from '../program.ts';
+import { callbackStarts, exceptionCallbackOf } from '../program.ts';
 import type { Relocation } from '../relocations.ts';
 import type { Style } from './style.ts';
 import { count, table } from './table.ts';
@@ -24,6 +24,8 @@ export interface InspectJson {
       readonly start: number;
       readonly end: number;
       readonly linkage: string;
+      /** Its address is taken: some helper or kfunc calls it back. */
+      readonly callback: boolean;
     }[];
     readonly exception_callback: Callback | null;
     /** Instructions that need something this kernel does not have; harmless where they are never reached. */
@@ -72,7 +74,7 @@ export function inspectJson(
       sleepable: program.sleepable,
       autoload: program.autoload,
       insns: program.instructions.length,
-      subprograms: program.subprograms.map(({ name, start, end, linkage }) => ({ name, start, end, linkage })),
+      subprograms: subprogramsJson(program),
       exception_callback: exceptionCallbackOf(program) ?? null,
       poisoned: program.poisoned.map(({ insn, kind, what }) => ({ insn, kind, what })),
       load_error:
@@ -98,6 +100,17 @@ export function inspectJson(
     relocations,
     notes,
   };
+}
+
+function subprogramsJson(program: Program): InspectJson['programs'][number]['subprograms'] {
+  const callbacks = callbackStarts(program);
+  return program.subprograms.map(({ name, start, end, linkage }) => ({
+    name,
+    start,
+    end,
+    linkage,
+    callback: callbacks.has(start),
+  }));
 }
 
 export function formatInspect(
@@ -156,9 +169,15 @@ function remarks(program: Program, style: Style): string[] {
 function functionLines(programs: readonly Program[], style: Style): string[] {
   const functions = new Map<string, { linkage: string; insns: number; users: string[] }>();
   for (const program of programs) {
+    const callbacks = callbackStarts(program);
     for (const { name, linkage, start, end } of program.subprograms.slice(1)) {
       const known = functions.get(name);
-      if (known === undefined) functions.set(name, { linkage, insns: end - start, users: [program.name] });
+      if (known === undefined)
+        functions.set(name, {
+          linkage: callbacks.has(start) ? `${linkage} callback` : linkage,
+          insns: end - start,
+          users: [program.name],
+        });
       else known.users.push(program.name);
     }
   }
