@@ -26,6 +26,8 @@ class Instance {
   /** By frame, outermost first; made when the first mark is set. */
   readonly frames: (Int32Array | undefined)[] = [];
   readonly written: Uint8Array;
+  /** By frame: instructions (by position in the postorder) whose masks must be computed again, one bit each. */
+  readonly dirty: (Int32Array | undefined)[] = [];
   updated = false;
   mustWriteDropped = false;
 
@@ -42,7 +44,12 @@ class Instance {
   }
 
   masks(frame: number): Int32Array {
-    return (this.frames[frame] ??= new Int32Array(this.length * WORDS));
+    let masks = this.frames[frame];
+    if (masks === undefined) {
+      masks = this.frames[frame] = new Int32Array(this.length * WORDS);
+      this.dirty[frame] = new Int32Array((this.length + 31) >> 5);
+    }
+    return masks;
   }
 }
 
@@ -55,6 +62,44 @@ function maskText(low: number, high: number): string {
   return parts.join(',');
 }
 
+/** Edges of the control flow graph in arrays: they are followed very often. */
+class Graph {
+  /** Position in the postorder of its subprogram, by instruction. */
+  readonly position: Int32Array;
+  /** Up to two successors per instruction; -1 where there is none. */
+  readonly next: Int32Array;
+  /** Predecessors of instruction i: `previous[from[i]]` up to `previous[from[i + 1] - 1]`. */
+  readonly previous: Int32Array;
+  readonly from: Int32Array;
+
+  constructor(env: Env, { order, starts }: Postorder) {
+    const { length } = env.insns;
+    this.position = new Int32Array(length).fill(-1);
+    this.next = new Int32Array(2 * length).fill(-1);
+    this.from = new Int32Array(length + 1);
+    for (let s = 0; s + 1 < starts.length; s++) {
+      for (let i = starts[s]!; i < starts[s + 1]!; i++) this.position[order[i]!] = i - starts[s]!;
+    }
+    const edges = new Int32Array(2);
+    for (const insn of order) {
+      const count = successorsOf(env, insn, edges);
+      for (let e = 0; e < count; e++) {
+        this.next[2 * insn + e] = edges[e]!;
+        this.from[edges[e]! + 1]!++;
+      }
+    }
+    for (let i = 0; i < length; i++) this.from[i + 1]! += this.from[i]!;
+    this.previous = new Int32Array(this.from[length]!);
+    const filled = this.from.slice(0, length);
+    for (const insn of order) {
+      for (let e = 0; e < 2; e++) {
+        const to = this.next[2 * insn + e]!;
+        if (to >= 0) this.previous[filled[to]!++] = insn;
+      }
+    }
+  }
+}
+
 export class StackLiveness {
   readonly #env: Env;
   readonly #postorder: Postorder;
@@ -65,11 +110,12 @@ export class StackLiveness {
   #writeInsn = 0;
   #query: Instance[] = [];
   #queryInsn = 0;
-  readonly #next = new Int32Array(2);
+  readonly #graph: Graph;
 
   constructor(env: Env, postorder: Postorder) {
     this.#env = env;
     this.#postorder = postorder;
+    this.#graph = new Graph(env, postorder);
   }
 
   #lookup(chain: number[], start: number): Instance {
@@ -118,8 +164,16 @@ export class StackLiveness {
       ((newLow & ~masks[at + LIVE_BEFORE]!) | (newHigh & ~masks[at + LIVE_BEFORE + 1]!)) !== 0
     )
       instance.updated = true;
+    if (newLow === masks[at + MAY_READ] && newHigh === masks[at + MAY_READ + 1]) return;
     masks[at + MAY_READ] = newLow;
     masks[at + MAY_READ + 1] = newHigh;
+    this.#touch(instance, frame, insn);
+  }
+
+  /** Has the masks of an instruction computed again. */
+  #touch(instance: Instance, frame: number, insn: number): void {
+    const position = this.#graph.position[insn]!;
+    if (position >= 0) instance.dirty[frame]![position >> 5]! |= 1 << (position & 31);
   }
 
   markReadSlot(frame: number, insn: number, slot: number): void {
@@ -171,6 +225,7 @@ export class StackLiveness {
       if (oldLow !== low || oldHigh !== high) {
         masks[at + MUST_WRITE] = low;
         masks[at + MUST_WRITE + 1] = high;
+        this.#touch(instance, frame, this.#writeInsn);
         instance.updated = true;
       }
       if (((oldLow & ~low) | (oldHigh & ~high)) !== 0) instance.mustWriteDropped = true;
@@ -193,28 +248,14 @@ export class StackLiveness {
   }
 
   #propagate(instance: Instance): void {
-    if (instance.mustWriteDropped) {
-      for (const masks of instance.frames) {
-        if (masks === undefined) continue;
-        for (let at = 0; at < masks.length; at += WORDS) {
-          masks[at + MUST_WRITE_ACC] = 0;
-          masks[at + MUST_WRITE_ACC + 1] = 0;
-        }
-      }
-    }
-    const first = this.#postorder.starts[instance.subprogram]!;
-    const last = this.#postorder.starts[instance.subprogram + 1]!;
+    if (instance.mustWriteDropped) this.#forgetWritten(instance);
     let rounds = 0;
     let changed: boolean;
     do {
       rounds++;
       changed = false;
       for (let frame = 0; frame <= instance.depth; frame++) {
-        const masks = instance.frames[frame];
-        if (masks === undefined) continue;
-        for (let i = first; i < last; i++) {
-          if (this.#updateInsn(instance, frame, masks, this.#postorder.order[i]!)) changed = true;
-        }
+        if (instance.frames[frame] !== undefined && this.#pass(instance, frame)) changed = true;
       }
     } while (changed);
     if (this.#env.log.level >= 2)
@@ -222,17 +263,55 @@ export class StackLiveness {
     if (instance.depth > 0) this.#propagateToCaller(instance);
   }
 
+  /** What was always written has to be found out anew. */
+  #forgetWritten(instance: Instance): void {
+    for (const [frame, masks] of instance.frames.entries()) {
+      if (masks === undefined) continue;
+      for (let at = 0; at < masks.length; at += WORDS) {
+        masks[at + MUST_WRITE_ACC] = 0;
+        masks[at + MUST_WRITE_ACC + 1] = 0;
+      }
+      instance.dirty[frame]!.fill(-1);
+    }
+  }
+
+  /**
+   * One pass over a function in postorder. An instruction for which nothing has changed since it was last computed would
+   * give what it gave then, so it is passed over.
+   */
+  #pass(instance: Instance, frame: number): boolean {
+    const masks = instance.frames[frame]!;
+    const dirty = instance.dirty[frame]!;
+    const first = this.#postorder.starts[instance.subprogram]!;
+    const count = this.#postorder.starts[instance.subprogram + 1]! - first;
+    const { order } = this.#postorder;
+    let changed = false;
+    for (let word = 0; word < dirty.length; word++) {
+      // Bits may be set again below the current one: those are for the next pass.
+      for (let ahead = -1; (dirty[word]! & ahead) !== 0;) {
+        const bits = dirty[word]! & ahead;
+        const bit = 31 - Math.clz32(bits & -bits);
+        dirty[word]! &= ~(1 << bit);
+        ahead = bit === 31 ? 0 : -1 << (bit + 1);
+        const position = (word << 5) + bit;
+        if (position < count && this.#updateInsn(instance, frame, masks, order[first + position]!)) changed = true;
+      }
+    }
+    return changed;
+  }
+
   #updateInsn(instance: Instance, frame: number, masks: Int32Array, insn: number): boolean {
-    const next = this.#next;
-    const edges = successorsOf(this.#env, insn, next);
-    if (edges === 0) return false;
+    const { next, previous, from } = this.#graph;
+    if (next[2 * insn]! < 0) return false;
     const at = (insn - instance.start) * WORDS;
     let afterLow = 0;
     let afterHigh = 0;
     let accLow = -1;
     let accHigh = -1;
-    for (let e = 0; e < edges; e++) {
-      const to = (next[e]! - instance.start) * WORDS;
+    for (let e = 0; e < 2; e++) {
+      const successor = next[2 * insn + e]!;
+      if (successor < 0) break;
+      const to = (successor - instance.start) * WORDS;
       afterLow |= masks[to + LIVE_BEFORE]!;
       afterHigh |= masks[to + LIVE_BEFORE + 1]!;
       accLow &= masks[to + MUST_WRITE_ACC]!;
@@ -253,6 +332,7 @@ export class StackLiveness {
     masks[at + LIVE_BEFORE + 1] = high;
     masks[at + MUST_WRITE_ACC] = accLow;
     masks[at + MUST_WRITE_ACC + 1] = accHigh;
+    for (let i = from[insn]!; i < from[insn + 1]!; i++) this.#touch(instance, frame, previous[i]!);
     return true;
   }
 
