@@ -96,6 +96,7 @@ export class Kernel {
   #running = -1;
   #output: OutputLine[] = [];
   readonly #scratch: number;
+  #callName = '';
   #callProgram = '';
   #callInsn = 0;
   #callFrame = 0;
@@ -203,6 +204,7 @@ export class Kernel {
 
   /** Runs a behaviour. What it throws, and what the scenario answers in its place, comes back as a result. */
   invoke(behaviour: Behaviour, call: Call): bigint | Suspension {
+    this.#callName = call.name;
     this.#callProgram = call.program.name;
     this.#callInsn = call.insn;
     this.#callFrame = call.frame;
@@ -249,7 +251,8 @@ export class Kernel {
   offset(pointer: bigint): number {
     const offset = this.memory.offset(pointer);
     if (offset === undefined) {
-      throw new KernelFault('BAD_POINTER', `0x${pointer.toString(16)} is not a pointer into the program's memory`);
+      const who = this.#callName === '' ? 'the kernel' : `${this.#callName} at insn ${this.#callInsn}`;
+      throw new KernelFault('BAD_POINTER', `${who}: 0x${pointer.toString(16)} is not a pointer into the program's memory`);
     }
     return offset;
   }

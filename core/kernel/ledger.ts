@@ -206,8 +206,12 @@ export class Ledger {
     let why = 'nothing at this address is held';
     if (held !== undefined) why = `what is held there is ${held.typeName} (${held.type})`;
     else if (stored !== undefined) why = `${stored.typeName} there was moved into a ${stored.where}`;
-    return new BailoutError('LEDGER_NOT_HELD', `${by} releases a ${type} at 0x${value.toString(16)}, but ${why}.`);
+    return new BailoutError('LEDGER_NOT_HELD', `${by} releases ${article(type)} at 0x${value.toString(16)}, but ${why}.`);
   }
+}
+
+function article(type: ResourceKind): string {
+  return /^[aeio]/.test(type) ? `an ${type}` : `a ${type}`;
 }
 
 /** `task #3 (struct task_struct, acquired by bpf_task_acquire at insn 7)`, for messages about what was left behind. */

@@ -137,7 +137,10 @@ function kernelAddresses(kernel: Kernel): Addresses {
     mapValue: (definition, offset) => kernel.maps.of(definition).valueAddress(offset),
     // A function's address is only ever compared with null: does this kernel have it?
     variable: (id) => (kernel.btf.kind(id) === BTF_KIND_FUNC ? KERNEL_TEXT + BigInt(id * 16) : kernel.variable(id)),
-    helper: (id) => ({ name: helperById(id)?.name ?? `helper#${id}`, behaviour: kernel.helper(id) }),
+    helper: (id) => {
+      const row = helperById(id);
+      return { name: row === undefined ? `helper#${id}` : `bpf_${row.name}`, behaviour: kernel.helper(id) };
+    },
     kfunc: (name) => kernel.kfunc(name),
   };
 }
