@@ -17,7 +17,7 @@ import {
   BPF_X,
   BPF_XOR,
 } from '../isa/opcodes.ts';
-import { boundsViolation, forgetBounds32, setUnknownValue, syncBounds, zeroExtendBounds } from './bounds.ts';
+import { boundsViolation, forgetBounds32, syncBounds, zeroExtendBounds } from './bounds.ts';
 import type { Env } from './context.ts';
 import { markChainPrecision } from './precision.ts';
 import { pushState } from './push-state.ts';
@@ -50,11 +50,14 @@ import {
   SMAX,
   SMIN,
   TYPE,
+  U32_MAX,
+  U32_MIN,
   UMAX,
   UMIN,
   VALUE,
   copyRegister,
   getS64,
+  getU64,
   isConst,
   s64Number,
   setBoundsUnbounded,
@@ -114,10 +117,25 @@ export function checkAlu(env: Env): void {
   checkBoundsInvariants(env, env.frame.w, insns.dst[insn]! * ROW, 'alu');
 }
 
-/** Bounds that contradict each other (a dead branch that was not seen to be dead) are forgotten, as the kernel does. */
-export function checkBoundsInvariants(_env: Env, w: Int32Array, base: number, _where: string): void {
-  if (w[base + TYPE] !== SCALAR_VALUE && w[base + TYPE] === 0) return;
-  if (boundsViolation(w, base) !== '') setUnknownValue(w, base);
+const BPF_F_TEST_REG_INVARIANTS = 1 << 7;
+
+function hex(value: bigint | number): string {
+  return `0x${value.toString(16)}`;
+}
+
+/** Bounds that contradict each other come from a dead branch that was not seen to be dead: they are forgotten. */
+export function checkBoundsInvariants(env: Env, w: Int32Array, base: number, where: string): void {
+  const violation = boundsViolation(w, base);
+  if (violation === '') return;
+  const pair64 = (min: number, max: number): string => `[${hex(getU64(w, base + min))}, ${hex(getU64(w, base + max))}]`;
+  const pair32 = (min: number, max: number): string => `[${hex(w[base + min]! >>> 0)}, ${hex(w[base + max]! >>> 0)}]`;
+  env.verbose(
+    `verifier bug: REG INVARIANTS VIOLATION (${where}): ${violation} u64=${pair64(UMIN, UMAX)} s64=${pair64(SMIN, SMAX)} ` +
+      `u32=${pair32(U32_MIN, U32_MAX)} s32=${pair32(S32_MIN, S32_MAX)} ` +
+      `var_off=(${hex(getU64(w, base + VALUE))}, ${hex(getU64(w, base + MASK))})\n`,
+  );
+  if ((env.program.flags & BPF_F_TEST_REG_INVARIANTS) !== 0) env.reject();
+  setBoundsUnbounded(w, base);
 }
 
 function checkNegateOrSwap(env: Env, code: number, operation: number): void {

@@ -239,14 +239,53 @@ function deduce(w: Int32Array, b: number): void {
   deduceMixed(w, b);
 }
 
+/** The value and all bounds of a register, one word each for comparison: VALUE up to and including U32_MAX. */
+const DESCRIPTION_WORDS = 16;
+const before = new Int32Array(DESCRIPTION_WORDS);
+
 /** Lets every description of the value learn from the others (reg_bounds_sync). */
 export function syncBounds(w: Int32Array, b: number): void {
+  if (isSettled(w, b)) return;
   boundsFromTnum(w, b);
-  deduce(w, b);
-  deduce(w, b);
-  deduce(w, b);
+  // Three rounds; once a round brings nothing new, the next ones would not either.
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < DESCRIPTION_WORDS; i++) before[i] = w[b + i]!;
+    deduce(w, b);
+    let changed = false;
+    for (let i = 0; i < DESCRIPTION_WORDS && !changed; i++) changed = before[i] !== w[b + i];
+    if (!changed) break;
+  }
   tnumFromBounds(w, b);
   boundsFromTnum(w, b);
+}
+
+/**
+ * Whether nothing can be learned, in the commonest cases: nothing at all is known of the value, or only that its upper half
+ * is zero, or it is a constant within its bounds (which then become exact here).
+ */
+function isSettled(w: Int32Array, b: number): boolean {
+  const maskLow = w[b + MASK]!;
+  const maskHigh = w[b + MASK + 1]!;
+  if (maskLow === -1) {
+    if (w[b + U32_MIN] !== 0 || w[b + U32_MAX] !== -1) return false;
+    if (w[b + S32_MIN] !== -0x8000_0000 || w[b + S32_MAX] !== 0x7fff_ffff) return false;
+    if ((w[b + UMIN]! | w[b + UMIN + 1]! | w[b + SMIN]!) !== 0 || (w[b + UMAX]! & w[b + SMAX]!) !== -1) return false;
+    if (maskHigh === 0) {
+      return (w[b + VALUE + 1]! | w[b + SMIN + 1]! | w[b + UMAX + 1]! | w[b + SMAX + 1]!) === 0;
+    }
+    return (
+      maskHigh === -1 && w[b + UMAX + 1] === -1 && w[b + SMIN + 1] === -0x8000_0000 && w[b + SMAX + 1] === 0x7fff_ffff
+    );
+  }
+  if ((maskLow | maskHigh) !== 0) return false;
+  const at = b + VALUE;
+  const low = w[at]!;
+  if (ltu(w, at, w, b + UMIN) || ltu(w, b + UMAX, w, at) || lts(w, at, w, b + SMIN) || lts(w, b + SMAX, w, at))
+    return false;
+  if (low >>> 0 < w[b + U32_MIN]! >>> 0 || low >>> 0 > w[b + U32_MAX]! >>> 0) return false;
+  if (low < w[b + S32_MIN]! || low > w[b + S32_MAX]!) return false;
+  setKnown(w, b, low, w[at + 1]!);
+  return true;
 }
 
 /** What is inconsistent about the bounds, or '' (reg_bounds_sanity_check). */

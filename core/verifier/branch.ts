@@ -164,7 +164,7 @@ function splitPaths(
   const there = pushState(env, target, env.insn);
   const v = there.frame.w;
   if (byRegister) {
-    if (!(dst === src)) learnFromComparison(env, v, d, v, s, w, d, w, s, operation, narrow);
+    learnFromComparison(env, v, d, v, s, w, d, w, s, operation, narrow);
   } else {
     constantTrue.set(constantFalse);
     learnFromComparison(env, v, d, constantTrue, 0, w, d, constantFalse, 0, operation, narrow);

@@ -155,29 +155,7 @@ function equality(a: Int32Array, i: number, b: Int32Array, j: number, narrow: bo
   return -1;
 }
 
-function sameRegister(w: Int32Array, b: number, operation: number, narrow: boolean): number {
-  switch (operation) {
-    case BPF_JGE:
-    case BPF_JLE:
-    case BPF_JSGE:
-    case BPF_JSLE:
-    case BPF_JEQ:
-      return 1;
-    case BPF_JSET: {
-      const constant = w[b + MASK] === 0 && (narrow || w[b + MASK + 1] === 0);
-      if (constant) return w[b + VALUE] !== 0 || (!narrow && w[b + VALUE + 1] !== 0) ? 1 : 0;
-      const mayBeZero = narrow
-        ? w[b + S32_MIN]! <= 0 && w[b + S32_MAX]! >= 0
-        : (w[b + SMIN + 1]! < 0 || (w[b + SMIN]! | w[b + SMIN + 1]!) === 0) && w[b + SMAX + 1]! >= 0;
-      return mayBeZero ? -1 : 1;
-    }
-    default:
-      return 0;
-  }
-}
-
 function scalarBranch(a: Int32Array, i: number, b: Int32Array, j: number, operation: number, narrow: boolean): number {
-  if (a === b && i === j) return sameRegister(a, i, operation, narrow);
   const signed = operation === BPF_JSGT || operation === BPF_JSLT || operation === BPF_JSGE || operation === BPF_JSLE;
   switch (operation) {
     case BPF_JEQ:

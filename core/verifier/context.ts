@@ -61,7 +61,6 @@ export class InstructionFacts {
   readonly forceCheckpoint: Uint8Array;
   readonly callsCallback: Uint8Array;
   readonly seen: Uint8Array;
-  readonly probeMem: Uint8Array;
   /** Pointer type that a load or store was done through, to refuse mixing kinds (0: none yet). */
   readonly pointerType: Int32Array;
   /** Registers live before the instruction, one bit each. */
@@ -79,7 +78,6 @@ export class InstructionFacts {
     this.forceCheckpoint = new Uint8Array(length);
     this.callsCallback = new Uint8Array(length);
     this.seen = new Uint8Array(length);
-    this.probeMem = new Uint8Array(length);
     this.pointerType = new Int32Array(length);
     this.liveBefore = new Uint16Array(length);
     this.scc = new Int32Array(length);

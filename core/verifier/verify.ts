@@ -11,6 +11,7 @@ import { prepareEntryArguments } from './calls/subprograms.ts';
 import { Assertions } from './assertions.ts';
 import { taggedCallback } from './callback-tag.ts';
 import { Env, Rejection, type SubprogramFacts } from './context.ts';
+import { probedLoads } from './probed-loads.ts';
 import { checkCfg, checkSubprograms, computeLoops, computePostorder } from './control-flow.ts';
 import { explore, type Limits } from './explore.ts';
 import { markFastcallPatterns, removeFastcallStack } from './fastcall.ts';
@@ -208,6 +209,6 @@ function run(program: Program, options: VerifyOptions, logLevel: 0 | 1 | 2, bega
       ? { exceptionCallback: { subprogram: env.exceptionCallback, how: env.exceptionCallbackHow } }
       : {}),
     seen: env.facts.seen,
-    probeMem: env.facts.probeMem,
+    probeMem: probedLoads(env),
   };
 }

@@ -25,8 +25,11 @@ import {
   ROW,
   S32_MAX,
   S32_MIN,
+  SMAX,
+  SMIN,
   TYPE,
   markNotInit,
+  set64,
   setKnownScalar,
   setPointer,
   setUnknownScalar,
@@ -137,6 +140,8 @@ function pushFailedLock(env: Env, insn: number): void {
   const { w } = pushState(env, insn + 1, insn).frame;
   for (let regno = 0; regno <= 5; regno++) markNotInit(w, regno * ROW);
   setUnknownScalar(w, 0);
+  set64(w, SMIN, BigInt(-MAX_ERRNO));
+  set64(w, SMAX, -1n);
   w[S32_MIN] = -MAX_ERRNO;
   w[S32_MAX] = -1;
   syncBounds(w, 0);
@@ -147,19 +152,20 @@ function checkRegions(env: Env, name: string, sleeps: boolean): void {
   const { state } = env;
   const rcuLock = name === 'bpf_rcu_read_lock';
   const rcuUnlock = name === 'bpf_rcu_read_unlock';
-  if (rcuLock) {
+  if (state.activeRcuLocks > 0) {
+    if ((rcuLock || rcuUnlock) && inRbtreeCallback(env)) {
+      env.fail('Calling bpf_rcu_read_{lock,unlock} in unnecessary rbtree callback');
+    }
+    if (rcuLock) env.fail(`nested rcu read lock (kernel function ${name})`);
+    if (rcuUnlock) {
+      leave(state, 'rcu');
+      state.activeRcuLocks--;
+      dropRcuProtection(env);
+    } else if (sleeps) env.fail(`kernel func ${name} is sleepable within rcu_read_lock region`);
+  } else if (rcuLock) {
     state.activeRcuLocks++;
     enter(env, 'rcu');
-  } else if (rcuUnlock) {
-    if (state.activeRcuLocks === 0) env.fail(`unmatched rcu read unlock (kernel function ${name})`);
-    leave(state, 'rcu');
-    if (--state.activeRcuLocks === 0) dropRcuProtection(env);
-  } else if (sleeps && state.activeRcuLocks > 0) {
-    env.fail(`kernel func ${name} is sleepable within rcu_read_lock region`);
-  }
-  if ((rcuLock || rcuUnlock) && inRbtreeCallback(env)) {
-    env.fail('Calling bpf_rcu_read_{lock,unlock} in unnecessary rbtree callback');
-  }
+  } else if (rcuUnlock) env.fail(`unmatched rcu read unlock (kernel function ${name})`);
   if (name === 'bpf_preempt_disable') {
     state.activePreemptLocks++;
     enter(env, 'preempt');
@@ -185,7 +191,7 @@ function leave(state: State, kind: 'rcu' | 'preempt'): void {
   state.regions = state.regions.filter((_, i) => i !== last);
 }
 
-/** The outermost RCU section has ended: what it protected may be read, but not relied on. */
+/** The RCU section has ended: what it protected may be read, but not relied on. */
 function dropRcuProtection(env: Env): void {
   const drop = (w: Int32Array, base: number): void => {
     const type = w[base + TYPE]!;
