@@ -4,6 +4,7 @@
  */
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { benchCommandLine } from './command-line.ts';
 import { benchCheckpoints, benchMachine, benchSteps } from './machine.ts';
 import type { Row } from './report.ts';
 import { table, writeSection } from './report.ts';
@@ -13,6 +14,8 @@ const where = `${cpus()[0]?.model.trim() ?? 'unknown processor'}, Node ${process
 const wanted = process.argv.slice(2);
 /** Million instructions per second that the interpreter must reach on arithmetic. */
 const ARITHMETIC_FLOOR = 150;
+/** How often the time that Node needs to do nothing a cold `bailout verify` of a small object may take. */
+const COLD_START_CEILING = 8;
 
 function section(name: string, title: string, measure: () => Row[]): Row[] {
   if (wanted.length > 0 && !wanted.includes(name)) return [];
@@ -24,9 +27,15 @@ function section(name: string, title: string, measure: () => Row[]): Row[] {
 
 const interpreter = section('machine', 'Interpreter', () => [...benchMachine(), ...benchSteps()]);
 section('checkpoints', 'Checkpoints', benchCheckpoints);
+const commandLine = section('cli', 'Command line', benchCommandLine);
 
 const arithmetic = interpreter.find((row) => row.name === 'arithmetic');
 if (arithmetic !== undefined && arithmetic.value < ARITHMETIC_FLOOR) {
   console.error(`The interpreter must reach ${ARITHMETIC_FLOOR} M instructions per second on arithmetic.`);
+  process.exitCode = 1;
+}
+const coldStart = commandLine.find((row) => row.name === 'bailout verify');
+if (coldStart !== undefined && coldStart.value > COLD_START_CEILING) {
+  console.error(`A cold \`bailout verify\` must take at most ${COLD_START_CEILING} times as long as \`node -e 0\`.`);
   process.exitCode = 1;
 }
