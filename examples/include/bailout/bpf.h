@@ -90,7 +90,10 @@ struct task_struct {
 	int pid;
 	int tgid;
 } __core;
-struct cgroup;
+/* Loaders want to see more of a kfunc's types than that they exist. */
+struct cgroup {
+	int level;
+} __core;
 struct bpf_cpumask {
 	int usage;
 } __core;
