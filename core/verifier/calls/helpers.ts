@@ -196,7 +196,7 @@ function checkMapUse(env: Env, meta: CallMeta): void {
   if (map === undefined) return env.fail('kernel subsystem misconfigured verifier');
   if ((map.flags & BPF_F_RDONLY_PROG) !== 0 && WRITERS.has(name)) env.fail('write into map forbidden');
   if (name !== 'tail_call') return;
-  if (mapTypeName(map.type) !== 'prog_array') env.fail('kernel subsystem misconfigured verifier');
+  if (mapTypeName(map.type) !== 'prog_array') env.fail('expected prog array map for tail call');
   const { w } = env.frame;
   const index = 3 * ROW;
   if (isConst(w, index) && u64Number(w, index + VALUE) < map.maxEntries) markChainPrecision(env, 3);
