@@ -61,7 +61,7 @@ const LIGHTWEIGHT_TUNNEL = words(`
 
 const SKC_CONVERSIONS = SOCKET_BASE.filter((name) => name.startsWith('skc_'));
 
-const RAW_TRACEPOINT = words('perf_event_output get_stackid get_stack/raw_tracepoint get_attach_cookie');
+const RAW_TRACEPOINT = words('perf_event_output get_stackid get_stack get_attach_cookie');
 
 const TRACING = words(`
   skb_output xdp_output sk_storage_get/tracing sk_storage_delete/tracing sock_from_file get_socket_cookie/socket xdp_get_buff_len/tracing

@@ -205,7 +205,6 @@ export const HELPERS: readonly Helper[] = [
   helper(65, 'xdp_adjust_tail', RET_INTEGER, [ARG_PTR_TO_CTX, ARG_ANYTHING]),
   helper(66, 'skb_get_xfrm_state', RET_INTEGER, [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_PTR_TO_MEM | MEM_UNINIT | MEM_WRITE, ARG_CONST_SIZE, ARG_ANYTHING]),
   helper(67, 'get_stack', RET_INTEGER, [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_UNINIT | MEM_WRITE, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING], { gplOnly: true }),
-  helper(67, 'get_stack', RET_INTEGER, [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING], { variant: 'raw_tracepoint', gplOnly: true }),
   helper(67, 'get_stack', RET_INTEGER, [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_UNINIT | MEM_WRITE, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING], { variant: 'sleepable', gplOnly: true, mightSleep: true }),
   helper(68, 'skb_load_bytes_relative', RET_INTEGER, [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_PTR_TO_MEM | MEM_UNINIT | MEM_WRITE, ARG_CONST_SIZE, ARG_ANYTHING]),
   helper(69, 'fib_lookup', RET_INTEGER, [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_WRITE, ARG_CONST_SIZE, ARG_ANYTHING], { gplOnly: true }),

@@ -48,7 +48,6 @@ export function checkKptrMatch(env: Env, field: BtfField, regno: number): void {
     if (field.kind === 'percpu_kptr') permitted |= MEM_PERCPU;
   }
   if ((type & ~BASE_TYPE_MASK & ~permitted) !== 0) bad();
-  if ((field.kind === 'percpu_kptr') !== ((type & MEM_PERCPU) !== 0)) bad();
   name = env.btfs[btf === KERNEL_BTF ? 0 : 1]!.name(w[base + AUX0]!);
   checkPtrOffReg(env, regno, true);
   const strict = field.kind !== 'kptr_untrusted';
