@@ -77,7 +77,7 @@ function bounds64FromTnum(w: Int32Array, b: number): void {
   maxU(w, b + UMIN, w, b + VALUE);
   s[1] = w[b + VALUE + 1]! | w[b + MASK + 1]!;
   minU(w, b + UMAX, s, 0);
-  if ((w[b + MASK]! | w[b + MASK + 1]!) !== 0) onlyCommonValue(w, b);
+  onlyCommonValue(w, b);
 }
 
 /** Where the unsigned range and the tnum have just one value in common, that is the value. */

@@ -5,6 +5,8 @@ import type { MergeConflict } from '../exceptions/merge.ts';
 import type { Program } from '../object/program.ts';
 import type { AssertionFact } from './assertions.ts';
 
+export type { AssertionFact } from './assertions.ts';
+
 export interface VerifyOptions {
   /** Which rules for exceptions; chosen from the program when absent (docs/exceptions.md, section 3). */
   readonly profile?: Profile;

@@ -18,6 +18,7 @@ import { markFastcallPatterns, removeFastcallStack } from './fastcall.ts';
 import { computeLiveRegisters } from './live-registers.ts';
 import { Log } from './log.ts';
 import { disassemblyNames } from './print-state.ts';
+import { asLoaded } from './program-btf.ts';
 import { Exploration } from './prune.ts';
 import { checkMaxStackDepth } from './stack-depth.ts';
 import { StackLiveness } from './stack-liveness.ts';
@@ -178,7 +179,7 @@ export function verify(program: Program, options: VerifyOptions = {}): Verificat
 }
 
 function run(program: Program, options: VerifyOptions, logLevel: 0 | 1 | 2, began: number): Verification {
-  const env = createEnv(program, options, logLevel);
+  const env = createEnv(asLoaded(program), options, logLevel);
   const limits: Limits = { maxInsns: options.maxInsns ?? MAX_INSNS, isCancelled: options.isCancelled };
   let message = '';
   let verdict: Verification['verdict'] = 'accepted';
