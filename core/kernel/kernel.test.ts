@@ -15,24 +15,24 @@ function nodeBtf(): { btf: Btf; node: number; timerValue: number; kptrValue: num
   const types = new BtfBuilder();
   const u64 = types.int('unsigned long long', 8);
   const int = types.int('int', 4, { signed: true });
-  const opaque = (words: number): number => types.array(u64, words);
-  const list = types.struct('bpf_list_node', 24, [{ name: '__opaque', type: opaque(3), offset: 0 }]);
-  const tree = types.struct('bpf_rb_node', 32, [{ name: '__opaque', type: opaque(4), offset: 0 }]);
-  const refs = types.struct('bpf_refcount', 4, [{ name: '__opaque', type: int, offset: 0 }]);
+  const opaque = (words: number): number => types.array(u64, words, int);
+  const list = types.struct('bpf_list_node', 24, [{ name: '__opaque', type: opaque(3), bitOffset: 0 }]);
+  const tree = types.struct('bpf_rb_node', 32, [{ name: '__opaque', type: opaque(4), bitOffset: 0 }]);
+  const refs = types.struct('bpf_refcount', 4, [{ name: '__opaque', type: int, bitOffset: 0 }]);
   const node = types.struct('node', 64, [
-    { name: 'list', type: list, offset: 0 },
-    { name: 'tree', type: tree, offset: 24 },
-    { name: 'refs', type: refs, offset: 56 },
-    { name: 'value', type: int, offset: 60 },
+    { name: 'list', type: list, bitOffset: 0 },
+    { name: 'tree', type: tree, bitOffset: 192 },
+    { name: 'refs', type: refs, bitOffset: 448 },
+    { name: 'value', type: int, bitOffset: 480 },
   ]);
-  const timer = types.struct('bpf_timer', 16, [{ name: '__opaque', type: opaque(2), offset: 0 }]);
+  const timer = types.struct('bpf_timer', 16, [{ name: '__opaque', type: opaque(2), bitOffset: 0 }]);
   const timerValue = types.struct('timer_value', 24, [
-    { name: 'count', type: u64, offset: 0 },
-    { name: 'timer', type: timer, offset: 8 },
+    { name: 'count', type: u64, bitOffset: 0 },
+    { name: 'timer', type: timer, bitOffset: 64 },
   ]);
   const task = types.struct('task_struct', 8, []);
   const kptrValue = types.struct('kptr_value', 8, [
-    { name: 'task', type: types.pointer(types.typeTag('kptr', task)), offset: 0 },
+    { name: 'task', type: types.pointer(types.typeTag('kptr', task)), bitOffset: 0 },
   ]);
   return { btf: Btf.open(types.bytes()), node, timerValue, kptrValue };
 }
@@ -355,6 +355,7 @@ describe('callbacks', () => {
       license: 'GPL',
       programs: [target],
       maps: [definition, { ...definition, index: 1, name: 'other' }],
+      externs: [],
       kernelBtf: kernel.btf,
       notes: [],
     });

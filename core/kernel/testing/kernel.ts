@@ -27,6 +27,7 @@ export function newProgram(parts: Partial<Program> = {}): Program {
     subprograms: [],
     lineInfo: [],
     maps: [],
+    poisoned: [],
     kernelBtf: bundledKernelBtf(),
     ...parts,
   };
@@ -36,6 +37,8 @@ export function newMap(kernel: Kernel, parts: Partial<MapDefinition> & { readonl
   const definition: MapDefinition = {
     index: 0,
     name: 'm',
+    kernelName: parts.name ?? 'm',
+    autocreate: true,
     keySize: 4,
     valueSize: 8,
     maxEntries: 4,
