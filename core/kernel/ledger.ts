@@ -206,7 +206,10 @@ export class Ledger {
     let why = 'nothing at this address is held';
     if (held !== undefined) why = `what is held there is ${held.typeName} (${held.type})`;
     else if (stored !== undefined) why = `${stored.typeName} there was moved into a ${stored.where}`;
-    return new BailoutError('LEDGER_NOT_HELD', `${by} releases ${article(type)} at 0x${value.toString(16)}, but ${why}.`);
+    return new BailoutError(
+      'LEDGER_NOT_HELD',
+      `${by} releases ${article(type)} at 0x${value.toString(16)}, but ${why}.`,
+    );
   }
 }
 
