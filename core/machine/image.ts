@@ -5,6 +5,7 @@
  * Anything can be made into an image, also what the verifier rejected: an instruction that cannot run becomes an illegal
  * one, with the reason beside it, and is a fault when it is reached.
  */
+import { BailoutError } from '../errors.ts';
 import type { Behaviour } from '../kernel/behaviour.ts';
 import { callTarget, jumpTarget } from '../isa/control-flow.ts';
 import type { Instructions } from '../isa/instructions.ts';
@@ -127,6 +128,8 @@ function write(
     const at = image.address(i);
     let opcode =
       i === length ? { illegal: 'the program runs past its end, or branches out of it' } : engineOpcode(insns, i);
+    const value = values.get(i) ?? 0n;
+    if (opcode === LD_IMM64 && typeof value === 'string') opcode = { illegal: value };
     if (typeof opcode === 'number') {
       const offset = operand(insns, i, opcode, image, sites, addresses, program);
       if (typeof offset === 'number') view.setInt32(at + INSN_OFFSET, offset, true);
@@ -140,8 +143,8 @@ function write(
     view.setUint8(at + INSN_ORIGINAL, opcode);
     view.setUint8(at + INSN_DST, (insns.dst[i] ?? 0) * 8);
     view.setUint8(at + INSN_SRC, (insns.src[i] ?? 0) * 8);
-    if (opcode === LD_IMM64) {
-      view.setBigUint64(at + INSN_IMM, values.get(i) ?? 0n, true);
+    if (opcode === LD_IMM64 && typeof value === 'bigint') {
+      view.setBigUint64(at + INSN_IMM, value, true);
       i++;
       illegal.set(i, 'a jump into the middle of a 64-bit immediate load');
       view.setUint8(image.address(i) + INSN_OP, OP_ILLEGAL);
@@ -190,13 +193,22 @@ function callSite(insns: Instructions, i: number, addresses: Addresses, program:
   return { kind: 'kfunc', name, behaviour: name === '' ? undefined : addresses.kfunc(name) };
 }
 
-/** Asking for an address may make kernel objects and so move memory: all are asked for before anything is written. */
-function ldImm64Values(memory: LinearMemory, image: Image, addresses: Addresses): ReadonlyMap<number, bigint> {
+/**
+ * The value of each 64-bit immediate load, or why it has none. Asking for an address may make kernel objects and so move
+ * memory: all are asked for before anything is written.
+ */
+function ldImm64Values(memory: LinearMemory, image: Image, addresses: Addresses): ReadonlyMap<number, bigint | string> {
   const { program } = image;
   const insns = program.instructions;
-  const values = new Map<number, bigint>();
+  const values = new Map<number, bigint | string>();
   for (let i = 0; i < insns.length; i += insns.slots(i)) {
-    if (insns.isLdImm64(i)) values.set(i, ldImm64(memory, image, addresses, i));
+    if (!insns.isLdImm64(i)) continue;
+    try {
+      values.set(i, ldImm64(memory, image, addresses, i));
+    } catch (error) {
+      if (!(error instanceof BailoutError)) throw error;
+      values.set(i, error.message);
+    }
   }
   return values;
 }

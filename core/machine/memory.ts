@@ -37,8 +37,9 @@ const WASM_PAGE = 65536;
 const INITIAL_PAGES = (HEAP_BASE + 0x100000) / WASM_PAGE;
 /** Addresses below this are null pointers with a member's offset added. */
 const NULL_RANGE = 4096n;
-const TAG_BASE = BigInt(POINTER_TAG) << 32n;
-const LIMIT = BigInt(ADDRESS_LIMIT);
+/** A 64-bit value and its halves, on a little-endian host as all that run this are. */
+const whole = new BigUint64Array(1);
+const halves = new Uint32Array(whole.buffer);
 
 const SHADOW_OF: Readonly<Record<Access, number>> = { rw: 0, ro: SHADOW_READ_ONLY, trap: SHADOW_TRAP, none: 0 };
 
@@ -100,32 +101,39 @@ export class LinearMemory implements Memory {
   }
 
   pointer(offset: number): bigint {
-    return TAG_BASE + BigInt(offset);
+    halves[0] = offset;
+    halves[1] = POINTER_TAG;
+    return whole[0]!;
   }
 
   offset(pointer: bigint): number | undefined {
-    const distance = pointer - TAG_BASE;
-    return distance >= 0n && distance < LIMIT ? Number(distance) : undefined;
+    // Through typed arrays: arithmetic on bigints would allocate at each call of a helper.
+    whole[0] = pointer;
+    const low = halves[0]!;
+    return halves[1] === POINTER_TAG && low < ADDRESS_LIMIT ? low : undefined;
   }
 
   check(pointer: bigint, size: number, access: 'read' | 'write'): Fault | undefined {
-    const address = BigInt.asUintN(64, pointer);
-    const write = access === 'write';
-    const fault = (kind: Fault['kind']): Fault => ({ kind, address, size, write });
     if (size === 0) return undefined;
-    if (address < NULL_RANGE) return fault('null');
-    const offset = this.offset(address);
-    if (offset === undefined) return fault('wild');
+    const kind = this.#refusal(pointer, size, access === 'write');
+    return kind === undefined
+      ? undefined
+      : { kind, address: BigInt.asUintN(64, pointer), size, write: access === 'write' };
+  }
+
+  #refusal(pointer: bigint, size: number, write: boolean): Fault['kind'] | undefined {
+    const offset = this.offset(pointer);
+    if (offset === undefined) return BigInt.asUintN(64, pointer) < NULL_RANGE ? 'null' : 'wild';
     const end = offset + size;
-    if (end > this.#bytes.length) return fault('unmapped');
+    if (end > this.#bytes.length) return 'unmapped';
     const strict = this.#view.getUint32(STRICT_UNINITIALISED, true) !== 0;
     for (let granule = offset >>> 3; granule <= (end - 1) >>> 3; granule++) {
       const shadow = this.#bytes[SHADOW + granule]!;
-      if (shadow & SHADOW_FREED) return fault('freed');
-      if (Math.min(end - granule * 8, 8) > (shadow & SHADOW_COUNT)) return fault('unmapped');
-      if (shadow & SHADOW_TRAP) return fault('trap');
-      if (write && shadow & SHADOW_READ_ONLY) return fault('read-only');
-      if (!write && strict && shadow & SHADOW_UNINITIALISED) return fault('uninitialised');
+      if (shadow & SHADOW_FREED) return 'freed';
+      if (Math.min(end - granule * 8, 8) > (shadow & SHADOW_COUNT)) return 'unmapped';
+      if (shadow & SHADOW_TRAP) return 'trap';
+      if (write && shadow & SHADOW_READ_ONLY) return 'read-only';
+      if (!write && strict && shadow & SHADOW_UNINITIALISED) return 'uninitialised';
     }
     return undefined;
   }
