@@ -4,6 +4,12 @@
  */
 const test = '\\.test\\.ts$|/testing/';
 
+/** The parts of core in the order of the data: each of the later ones stands on all before it. */
+const parts = ['isa', 'object', 'kernel', 'exceptions', 'verifier', 'machine', 'trace', 'debugger'].map(
+  (name) => `core/${name}`,
+);
+const below = (part) => parts.slice(0, parts.indexOf(part) + 1);
+
 /** @type {Record<string, string[]>} folder → the folders it may import, besides itself */
 const mayImport = {
   'core/isa': [],
@@ -19,6 +25,9 @@ const mayImport = {
     // Only the public result: what the verifier knows, not how it got to know it.
     'core/verifier/verification\\.ts',
   ],
+  'core/trace': below('core/machine'),
+  'core/debugger': below('core/trace'),
+  'core/commands': [...below('core/debugger'), 'core/protocol'],
   'core/protocol': [],
   preload: ['core/protocol'],
   renderer: ['core/protocol'],
