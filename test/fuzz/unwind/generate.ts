@@ -36,26 +36,31 @@ class FunctionWriter {
   readonly releases: number[] = [];
   readonly #random: Random;
   readonly #name: string;
+  readonly #kind: GeneratedFunction['kind'];
   readonly #callees: readonly GeneratedFunction[];
   readonly #registers = [6, 7, 8, 9];
   readonly #slots: number[] = [];
   #labels = 0;
   #budget: number;
   #regions = 0;
+  /** RCU sections do not nest, and a static function may be called inside one of its caller. */
+  #mayEnterRcu: boolean;
   #loops = 0;
 
-  constructor(random: Random, name: string, callees: readonly GeneratedFunction[], budget: number) {
+  constructor(random: Random, self: GeneratedFunction, callees: readonly GeneratedFunction[], budget: number) {
     this.#random = random;
-    this.#name = name;
+    this.#name = self.label;
+    this.#kind = self.kind;
+    this.#mayEnterRcu = self.kind !== 'static';
     this.#callees = callees;
     this.#budget = budget;
     for (let offset = RANDOM_SLOT - 8; offset >= -FRAME_BYTES; offset -= 8) this.#slots.push(offset);
   }
 
-  write(kind: GeneratedFunction['kind'], callback: string | undefined): void {
+  write(callback: string | undefined): void {
     this.#emit(`${this.#name}:`);
     // A static function keeps what it was given, as a borrowed copy of what its caller holds.
-    if (kind === 'static' && this.#random.chance(0.5)) {
+    if (this.#kind === 'static' && this.#random.chance(0.5)) {
       const place = this.#takePlace();
       if (place !== undefined) this.#emit(store(place, 'r1'));
     }
@@ -316,8 +321,13 @@ class FunctionWriter {
     if (this.#regions >= 3) return;
     this.#regions++;
     const kind = this.#random.below(3);
-    if (kind === 0) this.#between(['call bpf_rcu_read_lock'], ['call bpf_rcu_read_unlock']);
-    else if (kind === 1) this.#between(['call bpf_preempt_disable'], ['call bpf_preempt_enable']);
+    if (kind === 0) {
+      if (this.#mayEnterRcu) {
+        this.#mayEnterRcu = false;
+        this.#between(['call bpf_rcu_read_lock'], ['call bpf_rcu_read_unlock']);
+        this.#mayEnterRcu = true;
+      }
+    } else if (kind === 1) this.#between(['call bpf_preempt_disable'], ['call bpf_preempt_enable']);
     else {
       const at = this.#takeSlots(1);
       if (at !== undefined) {
@@ -413,8 +423,8 @@ export function generate(seed: number): Generated {
   const lines: string[] = [];
   const releases: number[] = [];
   functions.forEach((one, i) => {
-    const writer = new FunctionWriter(random, one.label, functions.slice(i + 1), i === 0 ? 14 : 6);
-    writer.write(one.kind, i === 0 ? callback : undefined);
+    const writer = new FunctionWriter(random, one, functions.slice(i + 1), i === 0 ? 14 : 6);
+    writer.write(i === 0 ? callback : undefined);
     releases.push(...writer.releases.map((line) => lines.length + line));
     lines.push(...writer.lines);
   });
