@@ -147,6 +147,7 @@ class Linker {
     const instructions = Instructions.concat(...this.#parts.map(({ code }) => code.instructions));
     const poisoned: PoisonedInstruction[] = [];
     for (const { at, target } of this.#references) instructions.imm[at] = this.#starts.get(target)! - at - 1;
+    markRawDescriptors(instructions);
     for (const { code, start } of this.#parts) {
       for (const { insn, kind, what } of this.#context.corePoisoned.get(code) ?? [])
         poisoned.push({ insn: start + insn, kind, what });
@@ -224,4 +225,16 @@ export function link(context: LinkContext, program: CodeFunction, exceptionCallb
   linker.add(program);
   if (exceptionCallback !== undefined) linker.add(exceptionCallback);
   return linker.finish();
+}
+
+/**
+ * A map is named by its index from here on, once its relocation is applied. Code that gives a file descriptor itself (hand-written
+ * assembly) gets a negative number instead, -1 for descriptor 0, so that it does not name some map of the object.
+ */
+function markRawDescriptors(insns: Instructions): void {
+  for (let i = 0; i < insns.length; i += insns.slots(i)) {
+    if (!insns.isLdImm64(i)) continue;
+    const src = insns.src[i];
+    if (src === BPF_PSEUDO_MAP_FD || src === BPF_PSEUDO_MAP_VALUE) insns.imm[i] = -1 - insns.imm[i]!;
+  }
 }

@@ -170,7 +170,7 @@ export interface Program {
   readonly subprograms: readonly Subprogram[];
   /** Sorted by `insn`. */
   readonly lineInfo: readonly LineInfo[];
-  /** The object's maps. A ld_imm64 of BPF_PSEUDO_MAP_FD or BPF_PSEUDO_MAP_VALUE has the index into this array as its imm. */
+  /** The object's maps. A ld_imm64 of BPF_PSEUDO_MAP_FD or BPF_PSEUDO_MAP_VALUE has the index into this array as its imm (negative: a descriptor that the code gives itself). */
   readonly maps: readonly MapDefinition[];
   readonly btf?: Btf;
   readonly kernelBtf: Btf;

@@ -108,7 +108,7 @@ function admitVariable(env: Env, id: number): void {
 
 function admitMap(env: Env, index: number, valueOffset: number | undefined): void {
   const map = env.maps[index];
-  if (map === undefined) return env.fail(`fd ${index} is not pointing to valid bpf_map`);
+  if (map === undefined) return env.fail(`fd ${index < 0 ? -1 - index : index} is not pointing to valid bpf_map`);
   checkMapSuitsProgram(env, map);
   if (valueOffset !== undefined) {
     if (valueOffset >= BPF_MAX_VAR_OFF) env.fail(`direct value offset of ${valueOffset} is not allowed`);

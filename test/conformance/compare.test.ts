@@ -161,7 +161,7 @@ describe('two logs', () => {
   });
 
   test('are compared up to where a long one was cut', () => {
-    const long = [kernel[0]!, '...TRUNCATED BY THE DUMP...', 'anything'];
+    const long = [kernel[0]!, '0: (18) r2 = 0x', '...TRUNCATED BY THE DUMP...', 'anything'];
     expect(firstDivergence(long.join('\n'), kernel.join('\n'))).toBeUndefined();
     expect(firstDivergence(long.join('\n'), 'other')).toMatchObject({ line: 1, ours: 'other' });
   });

@@ -29,6 +29,8 @@ function significantLines(log: string): NumberedLine[] {
   const all = log.split('\n');
   for (const [index, line] of all.entries()) {
     if (line.startsWith(cut)) {
+      // The line before may be the first half of one.
+      lines.pop();
       lines.push({ number: index + 1, text: cut });
       break;
     }
