@@ -23,7 +23,8 @@ Exit status:
 `;
 
 export const COMMAND_HELP: Readonly<Record<CommandName, string>> = {
-  verify: `Usage: bailout verify FILE [--program NAME] [--profile proposal|linux] [--log 0|1|2] [--json]
+  verify: `Usage: bailout verify FILE [--program NAME] [--profile proposal|linux] [--log 0|1|2]
+                      [--descriptors] [--json]
 
 Verifies the programs of an object: proves that they are safe to run, or says why not.
 
@@ -32,6 +33,7 @@ Verifies the programs of an object: proves that they are safe to run, or says wh
                          proposal  what is held at a throw is released while unwinding
                          linux     what is held at a throw is an error, as in Linux 6.7 and later
       --log LEVEL      the verifier's log: 0 none, 1 the path to the error, 2 every state
+      --descriptors    what each frame holds wherever an exception can come from, and what that table costs
       --json           machine-readable (docs/cli.md)
 
 Exit status: 0 all programs accepted, 1 one was not, 2 wrong usage, 3 unreadable input.
@@ -46,6 +48,7 @@ Runs a program in a simulated kernel, and shows what it returned, what a throw u
       --scenario FILE   the world it runs in: context, packet, tasks, map contents, time, seed (docs/scenario.md)
       --global NAME=N   sets a global variable before the run; may be repeated
       --max-steps N     ends the run after so many instructions; ${DEFAULT_MAX_STEPS.toLocaleString('en')} by default
+      --phases          each phase of an unwinding, with the ledger before and after it
       --json            machine-readable (docs/cli.md)
 
 A program that the verifier rejects is not run.

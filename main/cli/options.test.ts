@@ -24,6 +24,7 @@ describe('reading the command line', () => {
       program: 'p',
       profile: 'linux',
       log: 2,
+      descriptors: false,
       json: false,
     });
     expect(read('run a.o -p p --packet 0011 --scenario s.json --max-steps 1_000 --json')).toEqual({
@@ -34,6 +35,7 @@ describe('reading the command line', () => {
       scenario: 's.json',
       globals: [],
       maxSteps: 1000,
+      phases: false,
       json: true,
     });
   });

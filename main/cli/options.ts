@@ -25,6 +25,8 @@ export interface VerifyRequest {
   readonly program?: string;
   readonly profile?: Profile;
   readonly log: LogLevel;
+  /** The table of frame descriptors of each program. */
+  readonly descriptors: boolean;
   readonly json: boolean;
 }
 
@@ -43,6 +45,8 @@ export interface RunRequest {
   readonly scenario?: string;
   readonly globals: readonly GlobalAssignment[];
   readonly maxSteps: number;
+  /** Each phase of an unwinding. */
+  readonly phases: boolean;
   readonly json: boolean;
 }
 
@@ -66,6 +70,7 @@ const OPTIONS: Readonly<Record<CommandName, NonNullable<ParseArgsConfig['options
     program: { type: 'string', short: 'p' },
     profile: { type: 'string' },
     log: { type: 'string' },
+    descriptors: { type: 'boolean' },
     json: { type: 'boolean' },
   },
   run: {
@@ -75,6 +80,7 @@ const OPTIONS: Readonly<Record<CommandName, NonNullable<ParseArgsConfig['options
     scenario: { type: 'string' },
     global: { type: 'string', multiple: true },
     'max-steps': { type: 'string' },
+    phases: { type: 'boolean' },
     json: { type: 'boolean' },
   },
 };
@@ -108,6 +114,7 @@ export function parseRequest(words: readonly string[]): Request {
         ...named,
         ...profileOption(values['profile']),
         log: logLevel(text(values['log'])),
+        descriptors: values['descriptors'] === true,
         json: values['json'] === true,
       };
     case 'run': {
@@ -122,6 +129,7 @@ export function parseRequest(words: readonly string[]): Request {
         ...(scenario === undefined ? {} : { scenario }),
         globals: texts(values['global']).map(globalAssignment),
         maxSteps: maxSteps(text(values['max-steps'])),
+        phases: values['phases'] === true,
         json: values['json'] === true,
       };
     }

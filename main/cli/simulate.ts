@@ -1,5 +1,6 @@
 /** Runs a verified program once in a simulated kernel, and reports how it went. */
 import type { Profile } from '../../core/exceptions/profile.ts';
+import type { UnwindPlan } from '../../core/exceptions/unwinder.ts';
 import type { Scenario } from '../../core/kernel/scenario.ts';
 import type { RunResult } from '../../core/machine/run.ts';
 import { runProgram } from '../../core/machine/run.ts';
@@ -7,6 +8,7 @@ import type { ObjectFile, Program } from '../../core/object/program.ts';
 import type { Verification } from '../../core/verifier/verification.ts';
 import { verify } from '../../core/verifier/verify.ts';
 import type { RunReport } from './format/run.ts';
+import type { Throw } from './format/unwinding.ts';
 import { unwoundFrames } from './format/run.ts';
 
 export interface Simulation {
@@ -23,13 +25,19 @@ export function simulate(simulation: Simulation): RunReport {
   const { object, verification, profile, scenario, maxSteps } = simulation;
   const { program } = verification;
   const options = profile === undefined ? {} : { profile };
+  const known = new Map([[program, verification]]);
+  const factsOf = (target: Program): Verification => {
+    const facts = known.get(target) ?? verify(target, options);
+    known.set(target, facts);
+    return facts;
+  };
   const result = runProgram({
     object,
     program,
     verification,
     scenario,
     maxSteps,
-    factsOf: (target) => verify(target, options),
+    factsOf,
   });
   const thrown = lastThrow(object, result);
   return {
@@ -38,6 +46,7 @@ export function simulate(simulation: Simulation): RunReport {
     verdict: 'accepted',
     ...(result.retval === undefined ? {} : { retval: result.retval }),
     ...(thrown === undefined ? {} : { thrown }),
+    throws: result.throws.map((plan) => throwOf(object, program, plan, known)),
     steps: result.steps,
     ledger: result.ledger,
     output: result.output,
@@ -62,6 +71,20 @@ function lastThrow(object: ObjectFile, { program, throws, callback }: RunResult)
     unwound: unwoundFrames(throws.flatMap(({ steps }) => steps)),
     ...(callback === undefined ? {} : { callback: { name: callback.name, how: callback.how } }),
   };
+}
+
+/** A throw with the assertion that it came from. */
+function throwOf(
+  object: ObjectFile,
+  started: Program,
+  plan: UnwindPlan,
+  known: ReadonlyMap<Program, Verification>,
+): Throw {
+  const at = plan.steps.find((step) => step.kind === 'throw');
+  const innermost = plan.steps.find((step) => step.kind === 'enter-frame');
+  const program = programOfFrame(object, started, innermost?.frame.name ?? '', at?.insn ?? 0);
+  const assertion = known.get(program)?.assertions.find(({ throwInsn }) => throwInsn === at?.insn);
+  return { plan, program, ...(assertion === undefined ? {} : { assertion }) };
 }
 
 /** The program that a frame belongs to: after a tail call not the one that was started. */

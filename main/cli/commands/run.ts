@@ -36,7 +36,7 @@ export function run(request: RunRequest, host: Host): ExitStatus {
   const { verification } = outcome;
   const report = simulate({ object, verification, profile: request.profile, scenario, maxSteps: request.maxSteps });
   if (request.json) writeJson(host, report);
-  else host.write(`${formatRun(report, host.style).join('\n')}\n`);
+  else host.write(`${formatRun(report, host.style, request.phases).join('\n')}\n`);
   return report.error === undefined ? 0 : 1;
 }
 

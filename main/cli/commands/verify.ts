@@ -2,6 +2,7 @@
 import type { Program } from '../../../core/object/program.ts';
 import type { Verification, VerifyOptions } from '../../../core/verifier/verification.ts';
 import { verify } from '../../../core/verifier/verify.ts';
+import { formatDescriptorTable } from '../format/descriptors.ts';
 import type { Outcome } from '../format/verify.ts';
 import {
   formatAssertions,
@@ -38,7 +39,10 @@ export function verifyCommand(request: VerifyRequest, host: Host): ExitStatus {
     const log = request.log > 0 && outcome.kind === 'verified' ? outcome.verification.log : '';
     if (log !== '') host.write(`${log.trimEnd()}\n`);
     host.write(`${formatOutcome(outcome, widths, host.style).join('\n')}\n`);
-    if (outcome.kind === 'verified' && (request.log > 0 || request.program !== undefined)) {
+    if (request.descriptors && outcome.kind === 'verified') {
+      const lines = formatDescriptorTable(outcome.verification, host.style);
+      host.write(`${lines.map((line) => `  ${line}`).join('\n')}\n`);
+    } else if (outcome.kind === 'verified' && (request.log > 0 || request.program !== undefined)) {
       const { descriptors, assertions } = outcome.verification;
       for (const part of [
         formatAssertions(program, assertions, host.style),

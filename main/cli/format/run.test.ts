@@ -162,6 +162,7 @@ describe('the JSON of run', () => {
           released: [{ place: 'r6', type: 'struct task_struct', id: 3, by: 'bpf_task_release' }],
         },
       ],
+      throws: [],
       ledger: { before: [], after: [] },
       output: [],
       async: [],

@@ -7,6 +7,8 @@ import type { AsyncRun } from '../../../core/machine/run.ts';
 import type { Program, ProgramTypeName } from '../../../core/object/program.ts';
 import type { Style } from './style.ts';
 import { count, grouped, table } from './table.ts';
+import type { Throw, ThrowJson } from './unwinding.ts';
+import { assertionText, formatUnwinding, throwJson } from './unwinding.ts';
 import { sourceFrame } from './verify.ts';
 
 /** How a run went. */
@@ -26,6 +28,8 @@ export interface RunReport {
     /** Absent where the default callback took the cookie. */
     readonly callback?: { readonly name: string; readonly how: CallbackForm };
   };
+  /** Every throw, with the phases of its unwinding. */
+  readonly throws?: readonly Throw[];
   readonly steps: number;
   readonly ledger: { readonly before: readonly LedgerEntry[]; readonly after: readonly LedgerEntry[] };
   readonly output: readonly OutputLine[];
@@ -105,6 +109,8 @@ export interface RunJson {
       readonly by: string;
     }[];
   }[];
+  /** Every throw of the run, phase by phase. */
+  readonly throws: readonly ThrowJson[];
   readonly ledger: { readonly before: readonly HeldJson[]; readonly after: readonly HeldJson[] };
   readonly output: readonly {
     readonly kind: string;
@@ -138,6 +144,7 @@ export function runJson(report: RunReport): RunJson {
       insn,
       released: released.map(({ place, typeName, id, by }) => ({ place, type: typeName, id, by })),
     })),
+    throws: (report.throws ?? []).map(throwJson),
     ledger: { before: report.ledger.before.map(held), after: report.ledger.after.map(held) },
     output: report.output.map(({ kind, text, map, bytes }) => ({
       kind,
@@ -171,10 +178,12 @@ function hex(bytes: Uint8Array): string {
 
 // ---- text ---------------------------------------------------------------------------------------------------------
 
-export function formatRun(report: RunReport, style: Style): string[] {
+/** @param phases shows each phase of an unwinding */
+export function formatRun(report: RunReport, style: Style, phases = false): string[] {
   const { program } = report;
   const out = [`${style.bold(style.name(program.name))}  ${program.type}  ${style.dim(`profile ${report.profile}`)}`];
   if (report.thrown !== undefined) out.push(...throwLines(report, report.thrown, style));
+  if (phases && report.throws !== undefined) out.push(...formatUnwinding(report.throws, style));
   if (report.error !== undefined) {
     out.push('', `  ${style.bold(style.bad(`${report.error.code}: ${report.error.message}`))}`);
     if (report.error.insn !== undefined) out.push(...sourceFrame(program, report.error.insn, style));
@@ -200,6 +209,8 @@ export function formatRun(report: RunReport, style: Style): string[] {
 function throwLines(report: RunReport, thrown: NonNullable<RunReport['thrown']>, style: Style): string[] {
   const out = ['', `${style.warn('Threw')} ${style.bold(`cookie ${cookieText(thrown.cookie)}`)}`];
   out.push(...sourceFrame(thrown.program, thrown.insn, style).filter((line, index) => index > 0 || line !== ''));
+  const assertion = report.throws?.at(-1)?.assertion;
+  if (assertion !== undefined) out.push('', `  ${assertionText(thrown.program, assertion, style)}`);
   out.push('', style.bold('Unwound'));
   const rows: string[][] = [];
   for (const { name, insn, released, empty } of thrown.unwound) {

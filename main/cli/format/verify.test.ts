@@ -188,6 +188,9 @@ describe('the JSON of verify', () => {
               ],
             },
           ],
+          descriptor_bytes: 16,
+          merges: 0,
+          conflicts: [],
           assertions: [
             {
               insn: 5,

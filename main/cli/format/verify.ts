@@ -8,6 +8,8 @@ import type { AssertionFact } from '../../../core/verifier/assertions.ts';
 import type { Verification } from '../../../core/verifier/verification.ts';
 import { hintFor } from '../hints.ts';
 import { baseName, lineAt, namesOf, subprogramAt, subprogramName } from '../program.ts';
+import type { ConflictJson } from './descriptors.ts';
+import { conflictsJson, tableBytes } from './descriptors.ts';
 import type { Style } from './style.ts';
 import { count, duration, grouped, table } from './table.ts';
 
@@ -68,6 +70,10 @@ export interface VerifyProgramJson {
   readonly states: number;
   readonly duration_us: number;
   readonly descriptors: readonly DescriptorJson[];
+  /** What the descriptors take in memory; how often paths met at one; why they could not be joined. */
+  readonly descriptor_bytes: number;
+  readonly merges: number;
+  readonly conflicts: readonly ConflictJson[];
   readonly assertions: readonly AssertionJson[];
   /** Only with --log. */
   readonly log?: string;
@@ -100,6 +106,9 @@ function programJson(outcome: Outcome, withLog: boolean): VerifyProgramJson {
       states: 0,
       duration_us: 0,
       descriptors: [],
+      descriptor_bytes: 0,
+      merges: 0,
+      conflicts: [],
       assertions: [],
       ...(withLog ? { log: '' } : {}),
     };
@@ -117,6 +126,9 @@ function programJson(outcome: Outcome, withLog: boolean): VerifyProgramJson {
     states: verification.states,
     duration_us: Math.round(verification.durationUs),
     descriptors: verification.descriptors.map((descriptor) => descriptorJson(program, descriptor)),
+    descriptor_bytes: tableBytes(verification.descriptors),
+    merges: verification.merges,
+    conflicts: conflictsJson(verification),
     assertions: verification.assertions.map(({ insn, throwInsn, condition, register, before, after }) => ({
       insn,
       throw_insn: throwInsn,
