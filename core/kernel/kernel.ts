@@ -212,13 +212,21 @@ export class Kernel {
       const answer = this.#answerFor(call.name);
       if (answer !== undefined) return answer;
     }
-    return this.#guarded(() => behaviour(call));
+    try {
+      return settled(behaviour(call));
+    } catch (error) {
+      return faultFrom(error);
+    }
   }
 
   /** Goes on after a callback returned. */
   resume(continuation: CallbackSuspension['continuation'], r0: bigint): bigint | Suspension {
     const next = continuationByName(continuation.name);
-    return this.#guarded(() => next(this, continuation.state, r0));
+    try {
+      return settled(next(this, continuation.state, r0));
+    } catch (error) {
+      return faultFrom(error);
+    }
   }
 
   /** Where the newest call came from. */
@@ -252,7 +260,10 @@ export class Kernel {
     const offset = this.memory.offset(pointer);
     if (offset === undefined) {
       const who = this.#callName === '' ? 'the kernel' : `${this.#callName} at insn ${this.#callInsn}`;
-      throw new KernelFault('BAD_POINTER', `${who}: 0x${pointer.toString(16)} is not a pointer into the program's memory`);
+      throw new KernelFault(
+        'BAD_POINTER',
+        `${who}: 0x${pointer.toString(16)} is not a pointer into the program's memory`,
+      );
     }
     return offset;
   }
@@ -368,18 +379,18 @@ export class Kernel {
     const answer = answers.find((entry) => entry.occurrence === undefined || entry.occurrence === occurrence);
     return answer === undefined ? undefined : integer(answer.result);
   }
+}
 
-  #guarded(run: () => bigint | Suspension): bigint | Suspension {
-    try {
-      const result = run();
-      return typeof result === 'bigint' ? BigInt.asUintN(64, result) : result;
-    } catch (error) {
-      if (error instanceof KernelFault || error instanceof BailoutError) {
-        return { kind: 'fault', code: error.code, message: error.message };
-      }
-      throw error;
-    }
+function settled(result: bigint | Suspension): bigint | Suspension {
+  return typeof result === 'bigint' ? BigInt.asUintN(64, result) : result;
+}
+
+/** What a behaviour throws on purpose ends the run; anything else is a defect of ours and goes on up. */
+function faultFrom(error: unknown): Suspension {
+  if (error instanceof KernelFault || error instanceof BailoutError) {
+    return { kind: 'fault', code: error.code, message: error.message };
   }
+  throw error;
 }
 
 function groupAnswers(answers: readonly AnswerScenario[] = []): ReadonlyMap<string, readonly AnswerScenario[]> {

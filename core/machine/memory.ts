@@ -7,6 +7,7 @@
  * engine's fast path is a comparison with it.
  */
 import { BailoutError } from '../errors.ts';
+import { KernelFault } from '../kernel/behaviour.ts';
 import type { Access, Allocation, Fault, Memory } from '../kernel/memory.ts';
 import { POINTER_TAG } from '../kernel/memory.ts';
 import { Allocator } from './allocator.ts';
@@ -150,37 +151,45 @@ export class LinearMemory implements Memory {
   }
 
   readU8(offset: number): number {
+    if (!(offset >= 0 && offset + 1 <= this.#bytes.length)) throw outside(offset, 1);
     return this.#view.getUint8(offset);
   }
 
   readU16(offset: number): number {
+    if (!(offset >= 0 && offset + 2 <= this.#bytes.length)) throw outside(offset, 2);
     return this.#view.getUint16(offset, true);
   }
 
   readU32(offset: number): number {
+    if (!(offset >= 0 && offset + 4 <= this.#bytes.length)) throw outside(offset, 4);
     return this.#view.getUint32(offset, true);
   }
 
   readU64(offset: number): bigint {
+    if (!(offset >= 0 && offset + 8 <= this.#bytes.length)) throw outside(offset, 8);
     return this.#view.getBigUint64(offset, true);
   }
 
   writeU8(offset: number, value: number): void {
+    if (!(offset >= 0 && offset + 1 <= this.#bytes.length)) throw outside(offset, 1);
     this.#view.setUint8(offset, value);
     this.touch(offset, 1);
   }
 
   writeU16(offset: number, value: number): void {
+    if (!(offset >= 0 && offset + 2 <= this.#bytes.length)) throw outside(offset, 2);
     this.#view.setUint16(offset, value, true);
     this.touch(offset, 2);
   }
 
   writeU32(offset: number, value: number): void {
+    if (!(offset >= 0 && offset + 4 <= this.#bytes.length)) throw outside(offset, 4);
     this.#view.setUint32(offset, value, true);
     this.touch(offset, 4);
   }
 
   writeU64(offset: number, value: bigint): void {
+    if (!(offset >= 0 && offset + 8 <= this.#bytes.length)) throw outside(offset, 8);
     this.#view.setBigUint64(offset, value, true);
     this.touch(offset, 8);
   }
@@ -246,4 +255,13 @@ export class LinearMemory implements Memory {
     this.#bytes = new Uint8Array(this.wasm.buffer);
     this.#view = new DataView(this.wasm.buffer);
   }
+}
+
+/** The kernel followed a pointer of the program's to where no memory is: the program's fault, not the kernel's. */
+function outside(offset: number, size: number): KernelFault {
+  const at = `0x${offset.toString(16)}`;
+  return new KernelFault(
+    'BAD_POINTER',
+    `The kernel was led to ${size} bytes at offset ${at}, where there is no memory.`,
+  );
 }

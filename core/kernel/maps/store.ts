@@ -68,7 +68,8 @@ export class MapStore {
   readonly #kernel: Kernel;
   #maps: BpfMap[] = [];
   readonly #byDefinition = new Map<MapDefinition, BpfMap>();
-  readonly #byAddress = new Map<bigint, BpfMap>();
+  /** By the offset of its struct bpf_map. */
+  readonly #byAddress = new Map<number, BpfMap>();
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -115,7 +116,8 @@ export class MapStore {
 
   /** The map that a program's map pointer means. */
   byAddress(address: bigint): BpfMap | undefined {
-    return this.#byAddress.get(address);
+    const offset = this.#kernel.memory.offset(address);
+    return offset === undefined ? undefined : this.#byAddress.get(offset);
   }
 
   /** The arena that an offset lies in: what is not allocated there reads as 0 and swallows stores, as arena accesses do in the kernel. */
@@ -140,7 +142,7 @@ export class MapStore {
 
   restore(checkpoint: MapStoreCheckpoint): void {
     for (const map of this.#maps.splice(checkpoint.count)) {
-      this.#byAddress.delete(map.address);
+      this.#byAddress.delete(this.#kernel.offset(map.address));
       this.#byDefinition.delete(map.definition);
     }
   }
@@ -158,7 +160,7 @@ export class MapStore {
     }
     const map = createMap({ kernel: this.#kernel, id, definition, maxEntries, fields }, scenario);
     this.#maps.push(map);
-    this.#byAddress.set(map.address, map);
+    this.#byAddress.set(this.#kernel.offset(map.address), map);
     return map;
   }
 
