@@ -21,7 +21,7 @@ export type ScenarioValue =
   | boolean
   | null
   | { readonly hex: HexBytes }
-  /** An object that the scenario names: `task:1000`, `cgroup:7`, `socket:web`, `device:2`, `file:3`, or one of {@link Scenario.objects}. */
+  /** An object that the scenario names: `task:1000`, `cgroup:7`, `socket:web`, `device:2`, `file:/bin/sh`, `map:NAME`, or one of {@link Scenario.objects}. */
   | { readonly ref: string }
   /** A new object of a kernel struct, to which the field points. */
   | { readonly struct: string; readonly fields?: Readonly<Record<string, ScenarioValue>> }

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { EFAULT, EINVAL } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Scenario } from '../scenario.ts';
-import { call, negative, newKernel, newProgram, stack } from '../testing/kernel.ts';
+import { MapType } from '../maps/store.ts';
+import { call, negative, newKernel, newMap, newProgram, stack } from '../testing/kernel.ts';
 
 const XDP = newProgram({ type: 'xdp', section: 'xdp' });
 const TC = newProgram({ type: 'sched_cls' });
@@ -138,6 +139,16 @@ describe('tracing', () => {
     expect(kernel.world.get(regs, 'pt_regs', 'di')).toBe(11n);
     expect(kernel.world.get(regs, 'pt_regs', 'si')).toBe(22n);
     expect(kernel.world.get(regs, 'pt_regs', 'ax')).toBe(BigInt.asUintN(64, -5n));
+  });
+
+  it('hands an iterator the map that the scenario names', () => {
+    const kernel = newKernel({ context: { args: { map: { ref: 'map:m' } } } });
+    const map = newMap(kernel, { type: MapType.hash });
+    const program = newProgram({ type: 'tracing', attachType: 'trace_iter', attachTarget: 'bpf_map' });
+    kernel.begin(program);
+    const context = kernel.offset(kernel.context(program));
+    expect(kernel.world.get(context, 'bpf_iter__bpf_map', 'map')).toBe(map.address);
+    expect(kernel.world.get(context, 'bpf_iter__bpf_map', 'meta')).not.toBe(0n);
   });
 
   it('describes objects by their fields', () => {

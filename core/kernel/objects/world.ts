@@ -50,7 +50,7 @@ export class World {
 
   // ---- finding --------------------------------------------------------------------------------------------------------
 
-  /** A pointer to what a scenario calls `task:1000`, `cgroup:7`, `socket:web`, `device:2`, `file:/bin/sh`, or one of its objects. */
+  /** A pointer to what a scenario calls `task:1000`, `cgroup:7`, `socket:web`, `device:2`, `file:/bin/sh`, `map:NAME`, or one of its objects. */
   reference(name: string): bigint {
     const offset = this.find(name);
     if (offset === 0)
@@ -76,6 +76,8 @@ export class World {
         return makeDevice(this, Number(id));
       case 'net':
         return makeNamespace(this);
+      case 'map':
+        return this.kernel.memory.offset(this.kernel.maps.byName(id)?.address ?? 0n) ?? 0;
       default: {
         const objects = this.kernel.scenario.objects ?? {};
         const object = Object.hasOwn(objects, name) ? objects[name] : undefined;
