@@ -108,7 +108,7 @@ const VALUES: Readonly<Record<string, Schema>> = {
         {
           ref: as(
             TEXT,
-            'A pointer to an object of the scenario: task:1000, cgroup:7, socket:web, device:2, file:3, or a name under "objects".',
+            'A pointer to an object of the scenario: task:1000, cgroup:7, socket:web, device:2, file:/bin/sh, or a name under "objects".',
           ),
         },
         ['ref'],
