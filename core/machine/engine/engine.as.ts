@@ -5,6 +5,8 @@
  * instruction *before* their target, since every instruction ends with going on to the next. A breakpoint replaces the
  * opcode and costs nothing elsewhere. Whatever the engine cannot answer (helpers, context fields, faults, ends of frames
  * that are not a plain call's) is asked of TypeScript through imports.
+ *
+ * The file is long because the loop is one switch: only so does it become one jump table.
  */
 import {
   ARENA_USER_HIGH,
