@@ -39,7 +39,12 @@ export function assembled(source: string, parts: ProgramParts = {}): Program {
   };
 }
 
-export function mapOf(type: number, keySize: number, valueSize: number, parts: Partial<MapDefinition> = {}): MapDefinition {
+export function mapOf(
+  type: number,
+  keySize: number,
+  valueSize: number,
+  parts: Partial<MapDefinition> = {},
+): MapDefinition {
   return {
     index: 0,
     name: 'map',
