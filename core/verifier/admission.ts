@@ -2,6 +2,7 @@
  * What is checked before any path is walked: that instructions are well formed, that the maps and kernel variables they name
  * exist and suit the program type, and that a program may be attached where it says.
  */
+import { checkBpfTarget } from './bpf-target.ts';
 import { SLEEPABLE_MEMBERS, UNSUPPORTED_MEMBERS } from '../kernel/tables/btf-arguments.ts';
 import { SLEEPABLE_LSM_HOOKS } from '../kernel/tables/btf-lists.ts';
 import { SLEEPABLE_MAPS, mapTypeName } from '../kernel/tables/map-types.ts';
@@ -181,6 +182,10 @@ export function checkSubprogramResults(env: Env): void {
 /** Whether the program may be attached where it says, and may sleep there. */
 export function checkAttachment(env: Env): void {
   const { program } = env;
+  if (program.bpfTarget !== undefined) {
+    checkBpfTarget(env, program.bpfTarget);
+    return;
+  }
   if (program.type === 'syscall') {
     if (!program.sleepable) env.fail('Syscall programs can only be sleepable');
     return;

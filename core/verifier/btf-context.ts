@@ -1,4 +1,5 @@
 /** Contexts that are an array of a kernel function's arguments: what each of them is, from the kernel's BTF. */
+import { tracedArgument } from './bpf-target.ts';
 import { TRACEPOINT_NULL_ARGS, UNTRUSTED_LSM_HOOKS } from '../kernel/tables/btf-lists.ts';
 import { ITERATOR_ARGUMENTS, STRUCT_OPS_PROMOTIONS } from '../kernel/tables/btf-arguments.ts';
 import type { Btf } from '../object/btf/btf.ts';
@@ -53,6 +54,11 @@ export function btfContextAccess(
   access: 'read' | 'write',
 ): BtfContextAccess | undefined {
   if (offset < 0 || offset >= 8 * MAX_ARGUMENTS || access === 'write' || offset % size !== 0) return undefined;
+  const { bpfTarget } = env.program;
+  if (bpfTarget !== undefined && bpfTarget.kind !== 'freplace') {
+    const argument = tracedArgument(env, bpfTarget, offset);
+    return argument === undefined ? undefined : value(argument.type, argument.btfId);
+  }
   const proto = attachPrototype(env.program);
   if (proto === undefined) return undefined;
   const btf = env.program.kernelBtf;

@@ -35,8 +35,6 @@ export interface SubprogramFacts {
   readonly funcTypeId: number;
   /** Deepest stack use seen, in bytes. */
   stackDepth: number;
-  /** Stack that a may_goto or an arena needs besides, in bytes. */
-  stackExtra: number;
   hasTailCall: boolean;
   tailCallReachable: boolean;
   hasLdAbs: boolean;

@@ -54,6 +54,7 @@ import {
   PTR_TO_SOCK_COMMON,
   PTR_TO_TCP_SOCK,
   PTR_TO_XDP_SOCK,
+  PTR_UNTRUSTED,
   SCALAR_VALUE,
   STACK_DYNPTR,
   STACK_SPILL,
@@ -160,12 +161,19 @@ export function markPtrNotNull(env: Env, w: Int32Array, base: number): void {
       w[base + AUX0] = env.mapHandle(map.inner);
       // Tells inner maps that came out of different lookups apart, where their values must not be mixed.
       if (mapHasDeferredWork(env, map.inner)) w[base + AUX1] = w[base + ID]!;
-    } else if (map.type === BPF_MAP_TYPE_XSKMAP) w[base + TYPE] = PTR_TO_XDP_SOCK;
-    else if (map.type === BPF_MAP_TYPE_SOCKMAP || map.type === BPF_MAP_TYPE_SOCKHASH) w[base + TYPE] = PTR_TO_SOCKET;
+    } else if (map.type === BPF_MAP_TYPE_XSKMAP) markSocketOfMap(w, base, PTR_TO_XDP_SOCK);
+    else if (map.type === BPF_MAP_TYPE_SOCKMAP || map.type === BPF_MAP_TYPE_SOCKHASH)
+      markSocketOfMap(w, base, PTR_TO_SOCKET);
     else w[base + TYPE] = PTR_TO_MAP_VALUE;
     return;
   }
   w[base + TYPE] = type & ~PTR_MAYBE_NULL;
+}
+
+/** A socket out of a map is not taken for one from elsewhere, or from another map, when states are compared. */
+function markSocketOfMap(w: Int32Array, base: number, type: number): void {
+  w[base + TYPE] = type;
+  w[base + AUX0] = ~w[base + AUX0]!;
 }
 
 /** All registers and spilled registers of all frames. */
@@ -229,9 +237,10 @@ export function pointerNotNull(w: Int32Array, base: number): boolean {
     case PTR_TO_MAP_VALUE:
     case PTR_TO_MAP_KEY:
     case PTR_TO_SOCK_COMMON:
-    case PTR_TO_MEM:
     case CONST_PTR_TO_MAP:
       return true;
+    case PTR_TO_MEM:
+      return (type & PTR_UNTRUSTED) === 0;
     case PTR_TO_BTF_ID:
       return isTrustedRegister(w, base);
     default:

@@ -1,6 +1,7 @@
 /** What R0 may hold when a program, a callback or a subprogram that is verified alone returns; and R1 at a throw. */
 import { BOOLEAN_LSM_HOOKS } from '../kernel/tables/btf-lists.ts';
 import { returnRange as tableRange } from '../kernel/tables/program-types.ts';
+import { isExtension } from '../object/bpf-target.ts';
 import type { Program } from '../object/program.ts';
 import { attachPrototype } from './attach-prototype.ts';
 import type { Env } from './context.ts';
@@ -33,6 +34,8 @@ export function lsmReturnRange(program: Program): ReturnRange | undefined {
 /** The program's own limits, `undefined` where anything may be returned. */
 function programLimits(env: Env): Limits | undefined {
   const { program } = env;
+  // What the function that it replaces may return is its caller's business.
+  if (isExtension(program)) return undefined;
   if (program.type === 'lsm') {
     const range = lsmReturnRange(program);
     if (program.attachType === 'lsm_cgroup') {

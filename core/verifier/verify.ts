@@ -2,6 +2,7 @@
  * Verification of one program, from first checks to verdict. The order is that of Linux: what comes first decides which
  * error a program with several gets.
  */
+import { isExtension } from '../object/bpf-target.ts';
 import { isKfuncCall, subprogramStarts } from '../isa/control-flow.ts';
 import { profileOf, type Profile } from '../exceptions/profile.ts';
 import type { Program } from '../object/program.ts';
@@ -16,6 +17,7 @@ import { checkCfg, checkSubprograms, computeLoops, computePostorder } from './co
 import { explore, type Limits } from './explore.ts';
 import { markFastcallPatterns, removeFastcallStack } from './fastcall.ts';
 import { computeLiveRegisters } from './live-registers.ts';
+import { loadedStackDepths } from './loaded-stack.ts';
 import { Log } from './log.ts';
 import { disassemblyNames } from './print-state.ts';
 import { asLoaded } from './program-btf.ts';
@@ -48,7 +50,6 @@ function subprogramFacts(program: Program, starts: readonly number[]): Subprogra
       linkage: known?.linkage ?? 'static',
       funcTypeId: known?.funcTypeId ?? 0,
       stackDepth: 0,
-      stackExtra: 0,
       hasTailCall: false,
       tailCallReachable: false,
       hasLdAbs: false,
@@ -104,7 +105,7 @@ function verifyFunction(env: Env, subprogram: number, limits: Limits): void {
   env.state = state;
   env.insn = facts.start;
   env.liveness.chainChanged();
-  if ((subprogram !== 0 || env.program.type === 'ext') && env.log.level >= 1)
+  if ((subprogram !== 0 || isExtension(env.program)) && env.log.level >= 1)
     env.verbose(`Validating ${facts.name}() func#${subprogram}...\n`);
   if (facts.isExceptionCallback && subprogram !== 0) state.frame.inExceptionCallback = true;
   prepareEntryArguments(env, subprogram);
@@ -153,9 +154,11 @@ function verifyGlobals(env: Env, limits: Limits): void {
   }
 }
 
-function summary(env: Env): string {
+function summary(env: Env, verdict: Verification['verdict']): string {
   const { exploration } = env;
-  const depths = env.subprograms.map((facts) => facts.stackDepth).join('+');
+  const depths = (
+    verdict === 'accepted' ? loadedStackDepths(env) : env.subprograms.map((facts) => facts.stackDepth)
+  ).join('+');
   return (
     `stack depth ${depths}\n` +
     `processed ${env.insnsProcessed} insns (limit ${MAX_INSNS}) max_states_per_insn ${exploration?.maxStatesPerInsn ?? 0} ` +
@@ -190,7 +193,7 @@ function run(program: Program, options: VerifyOptions, logLevel: 0 | 1 | 2, bega
     verdict = 'rejected';
     message = env.log.lastLine;
   }
-  env.verbose(summary(env));
+  env.verbose(summary(env, verdict));
   return {
     program,
     profile: env.profile,

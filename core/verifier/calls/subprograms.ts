@@ -2,6 +2,7 @@
  * Arguments of the program's own functions, as their BTF declares them: what a global function may assume when it is verified on its own, and what
  * its callers must therefore pass.
  */
+import { isExtension } from '../../object/bpf-target.ts';
 import { PROGRAM_TYPES } from '../../kernel/tables/program-types.ts';
 import {
   ARG_ANYTHING,
@@ -228,7 +229,7 @@ function validateContext(env: Env, btf: Btf, pointer: number, index: number): vo
 /** Sets the registers that a function verified on its own starts with. */
 export function prepareEntryArguments(env: Env, subprogram: number): void {
   const { w } = env.frame;
-  if (subprogram === 0 && env.program.type !== 'ext') {
+  if (subprogram === 0 && !isExtension(env.program)) {
     // A main program whose BTF says something else than "one context" is verified all the same; only its BTF is not relied upon.
     try {
       const args = env.subprograms[0]!.funcTypeId === 0 ? undefined : prepare(env, 0);
