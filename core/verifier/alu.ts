@@ -89,6 +89,7 @@ import {
   PTR_TO_PACKET_META,
   PTR_TO_STACK,
   PTR_TO_TP_BUFFER,
+  PTR_UNTRUSTED,
   SCALAR_VALUE,
   regTypeName,
   typeIsPacketPointer,
@@ -440,6 +441,8 @@ function pointerArithmetic(
   const type = w[p + TYPE]!;
   if ((type & PTR_MAYBE_NULL) !== 0)
     env.fail(`R${dst} pointer arithmetic on ${regTypeName(type)} prohibited, null-check it first`);
+  // Loads through untrusted memory survive any address, so that nobody keeps track of offsets into it.
+  if ((type & BASE_TYPE_MASK) === PTR_TO_MEM && (type & PTR_UNTRUSTED) !== 0) return;
   const addsZero = known && operation === BPF_ADD && (o[ob + VALUE]! | o[ob + VALUE + 1]!) === 0;
   if (!allowsArithmetic(type, known, addsZero))
     env.fail(`R${dst} pointer arithmetic on ${regTypeName(type)} prohibited`);
