@@ -4,9 +4,11 @@ import { bundledKernelBtf } from '../object/testing/kernel-btf.ts';
 import { goldenLogs } from './testing/golden.ts';
 import { verify } from './verify.ts';
 
-/** The same instructions, states and numbers; the amount of space before a comment is the same too. */
+/** Where the kernel put a map is its own business. */
+const withoutAddresses = (log: string): string => log.replaceAll(/0xffff8881[0-9a-f]{8}/g, '0xffff888100000000');
+
 test.each(goldenLogs())('$name: the log is that of the kernel', ({ object, log }) => {
   const { programs } = loadObject(object.bytes(), { name: 'g.o', kernelBtf: bundledKernelBtf() });
   const result = verify(programs[0]!, { profile: 'linux', logLevel: 2 });
-  expect(result.log).toBe(log);
+  expect(withoutAddresses(result.log)).toBe(withoutAddresses(log));
 });

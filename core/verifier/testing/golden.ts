@@ -4,8 +4,11 @@
  *     map NAME field=number…               a map
  *     @ SECTION NAME [static] slot=SYMBOL… a function, with the symbols that its instructions refer to; then its instructions
  *     ---                                  the log follows
+ *
+ * Only programs with maps have types.
  */
 import { readFileSync, readdirSync } from 'node:fs';
+import { BTF_FUNC_STATIC } from '../../object/btf/kinds.ts';
 import { ObjectBuilder } from '../../object/testing/object-builder.ts';
 
 const FOLDER = new URL('logs/', import.meta.url);
@@ -23,6 +26,7 @@ function pairs(words: readonly string[]): [string, string][] {
 export function build(source: string): ObjectBuilder {
   const object = new ObjectBuilder();
   const maps: number[] = [];
+  const int = object.types.int('int', 4, { signed: true });
   for (const part of source.split(/^(?=@ |map )/m)) {
     const end = part.indexOf('\n');
     const [kind = '', first = '', second = '', ...rest] = part.slice(0, end).split(' ');
@@ -31,7 +35,9 @@ export function build(source: string): ObjectBuilder {
       maps.push(object.map(first, Object.fromEntries(fields)));
     } else {
       const references = Object.fromEntries(pairs(rest).map(([slot, symbol]) => [Number(slot), symbol]));
-      object.function(first, second, part.slice(end + 1).trim(), { references, isStatic: rest.includes('static') });
+      const isStatic = rest.includes('static');
+      const typeId = object.types.func(second, object.types.funcProto(int, []), isStatic ? BTF_FUNC_STATIC : undefined);
+      object.function(first, second, part.slice(end + 1).trim(), { references, isStatic, typeId });
     }
   }
   if (maps.length === 0) return object.withoutBtf();
