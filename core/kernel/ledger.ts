@@ -167,6 +167,11 @@ export class Ledger {
     return count;
   }
 
+  /** Of the next acquisition. */
+  get nextId(): number {
+    return this.#next;
+  }
+
   /** In the order of acquisition. */
   held(): readonly LedgerEntry[] {
     return [...this.#held.values()];

@@ -112,7 +112,8 @@ export function savedAt(register: CalleeSaved): number {
 
 /** What the kernel knows about what a program holds. */
 export interface Resources {
-  held(): readonly HeldResource[];
+  /** What is the business of the program that begins at a frame. */
+  heldFrom(boundary: number): readonly HeldResource[];
   /** The value by which the ledger knows what a pointer leads into: a program may hold an object by a pointer to its list node. */
   nameOf(value: bigint): bigint;
 }
@@ -130,7 +131,7 @@ export function unwindPort(
   return {
     stack,
     frames: () => stack.map(toUnwindFrame),
-    held: () => resources.held(),
+    held: () => resources.heldFrom(stack.at(-1)?.framePointer ?? 0),
     readPlace(depth, place, resource) {
       const frame = at(depth);
       if (frame === undefined) return { value: 0n, found: { kind: 'region' } };

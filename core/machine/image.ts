@@ -45,7 +45,9 @@ export type CallSite =
       readonly behaviour: Behaviour | undefined;
     }
   /** ld_abs and ld_ind. */
-  | { readonly kind: 'packet'; readonly size: number; readonly offset: number; readonly index: number | undefined };
+  | { readonly kind: 'packet'; readonly size: number; readonly offset: number; readonly index: number | undefined }
+  /** The gate of a function to which other programs are attached. */
+  | { readonly kind: 'gate'; readonly insn: number };
 
 /** Where the kernel keeps what a program names. */
 export interface Addresses {
@@ -67,16 +69,32 @@ export class Image {
   /** Subprogram by instruction. */
   readonly #subprogramOf: Uint16Array;
   readonly #illegal: ReadonlyMap<number, string>;
+  /** First instructions of functions with attachments. Their gates lie behind the code, in this order. */
+  readonly #gates: readonly number[];
 
-  constructor(memory: LinearMemory, program: Program, index: number, addresses: Addresses, sites: CallSite[]) {
+  constructor(
+    memory: LinearMemory,
+    program: Program,
+    index: number,
+    addresses: Addresses,
+    sites: CallSite[],
+    gates: readonly number[] = [],
+  ) {
     const insns = program.instructions;
     this.index = index;
     this.program = program;
     this.length = insns.length;
     // One more after the end: a jump out of the program, or running past its end, arrives at an instruction that says so.
-    const bytes = (insns.length + 1) * INSN_SIZE;
+    const bytes = (insns.length + 1 + gates.length) * INSN_SIZE;
+    this.#gates = gates;
     this.base = memory.allocate(bytes, { access: 'none', label: `code of ${program.name}` });
     this.#illegal = write(memory, this, addresses, sites);
+    gates.forEach((insn, i) => {
+      const at = this.address(insns.length + 1 + i);
+      memory.view.setUint8(at + INSN_OP, CALL_OUT);
+      memory.view.setUint8(at + INSN_ORIGINAL, CALL_OUT);
+      memory.view.setInt32(at + INSN_OFFSET, sites.push({ kind: 'gate', insn }) - 1, true);
+    });
     memory.touch(this.base, bytes);
     this.#subprogramOf = new Uint16Array(insns.length + 1);
     program.subprograms.forEach((subprogram, at) => {
@@ -86,12 +104,20 @@ export class Image {
 
   /** The instruction at an address of decoded code; undefined when it is not of this program. */
   insnAt(address: number): number | undefined {
+    if (address < this.base) return undefined;
     const insn = (address - this.base) >> INSN_SHIFT;
-    return address >= this.base && insn <= this.length ? insn : undefined;
+    // A gate is a part of its function.
+    return insn <= this.length ? insn : this.#gates[insn - this.length - 1];
   }
 
   address(insn: number): number {
     return this.base + insn * INSN_SIZE;
+  }
+
+  /** Where a call of the function at an instruction leads: to its gate, when it has one. */
+  entry(insn: number): number {
+    const gate = this.#gates.indexOf(insn);
+    return this.address(gate < 0 ? insn : this.length + 1 + gate);
   }
 
   subprogramAt(insn: number): number {
@@ -170,7 +196,8 @@ function operand(
   const target =
     opcode === CALL_LOCAL ? callTarget(insns, i) : opcode === JA ? jumpTarget(insns, i) : branchTarget(insns, i);
   if (target === undefined) return insns.off[i] ?? 0;
-  if (target >= 0 && target < image.length) return image.address(target) - INSN_SIZE;
+  if (target >= 0 && target < image.length)
+    return (opcode === CALL_LOCAL ? image.entry(target) : image.address(target)) - INSN_SIZE;
   // A branch may never be taken: only when it is, the instruction after the end says what is wrong.
   if (opcode === CALL_LOCAL || opcode === JA) return { illegal: `it goes to insn ${target}, out of the program` };
   return image.address(image.length) - INSN_SIZE;

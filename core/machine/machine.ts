@@ -17,6 +17,8 @@ import type { Fault } from '../kernel/memory.ts';
 import { describeFault } from '../kernel/memory.ts';
 import type { Program } from '../object/program.ts';
 import { CurrentCall } from './current-call.ts';
+import type { Attachment, AttachmentsState } from './attachments.ts';
+import { Attachments, gatesOf } from './attachments.ts';
 import type { Engine } from './engine/engine.ts';
 import { newEngine } from './engine/engine.ts';
 import {
@@ -79,6 +81,8 @@ export interface MachineOptions {
   readonly memory: LinearMemory;
   /** The rules for programs of which {@link MachineOptions.factsOf} knows nothing. */
   readonly profile: Profile;
+  /** Programs that are run before, after or instead of functions of others. */
+  readonly attachments?: readonly Attachment[];
   /** Asked once for each program that is loaded; tail calls load programs while running. */
   factsOf?(program: Program): RunFacts | undefined;
 }
@@ -104,6 +108,7 @@ export interface MachineCheckpoint {
   readonly kernel: KernelCheckpoint;
   readonly waiting: readonly Waiting[];
   readonly unwinding: UnwindingState;
+  readonly attachments: AttachmentsState;
   readonly end: End | undefined;
   readonly ticked: number;
   readonly images: number;
@@ -119,6 +124,7 @@ export class Machine {
   readonly #engine: Engine;
   readonly #programs: Programs;
   readonly #unwinding: Unwinding;
+  readonly #attachments: Attachments;
   readonly #call: CurrentCall;
   #waiting: readonly Waiting[] = [];
   #end: End | undefined;
@@ -138,13 +144,30 @@ export class Machine {
       exit: (pc) => this.#exit(pc),
       drain: () => this.#drain(),
     });
-    this.#programs = new Programs(kernel, memory, options.profile, (program) => options.factsOf?.(program));
+    this.#programs = new Programs(
+      kernel,
+      memory,
+      options.profile,
+      (program) => options.factsOf?.(program),
+      (program) => gatesOf(options.attachments, program),
+    );
+    this.#attachments = new Attachments(options.attachments ?? [], {
+      kernel,
+      memory,
+      programs: this.#programs,
+      engine: this.#engine,
+      failAt: (pc, code, message) => this.#failAt(pc, code, message),
+      jump: (address) => this.#jump(address),
+      exitFrame: (pc) => this.#exit(pc),
+      entered: (kind) => this.observer.entered?.(kind, 0, this.step),
+    });
     this.#unwinding = new Unwinding({
       kernel,
       memory,
       programs: this.#programs,
       engine: this.#engine,
       fail: (code, message) => this.#fail(code, message),
+      heldFrom: (frame) => this.#attachments.heldFrom(frame),
       forget: (frame) => this.#forget(frame),
       exitFrame: (pc) => this.#exit(pc),
       setArguments: (args) => this.#setArguments(args),
@@ -269,6 +292,7 @@ export class Machine {
       kernel: this.kernel.checkpoint(),
       waiting: this.#waiting,
       unwinding: this.#unwinding.state,
+      attachments: this.#attachments.state,
       end: this.#end,
       ticked: this.#ticked,
       images: this.#programs.count,
@@ -279,6 +303,7 @@ export class Machine {
     this.kernel.restore(checkpoint.kernel);
     this.#waiting = checkpoint.waiting;
     this.#unwinding.state = checkpoint.unwinding;
+    this.#attachments.state = checkpoint.attachments;
     this.#end = checkpoint.end;
     this.#ticked = checkpoint.ticked;
     this.#stoppedAt = -1;
@@ -307,7 +332,8 @@ export class Machine {
     args.slice(0, 5).forEach((value, i) => view.setBigUint64(REGS + 8 + i * 8, BigInt.asUintN(64, value), true));
     this.#engine.enter(FIRST_FRAME, KIND_MAIN, 0, image.index, floorOf(FIRST_FRAME));
     view.setUint32(FIRST_FRAME + FRAME_FLAGS, FLAG_BOUNDARY, true);
-    view.setUint32(PC, image.address(insn), true);
+    view.setUint32(PC, image.entry(insn), true);
+    this.#attachments.clear();
     this.#waiting = [];
     this.#unwinding.finish();
     this.#end = undefined;
@@ -409,6 +435,7 @@ export class Machine {
     if (site === undefined || loaded === undefined) return this.#failAt(pc, 'MACHINE_INTERNAL', 'A call has no site.');
     this.#tick();
     if (site.kind === 'packet') return this.#loadPacket(pc, site);
+    if (site.kind === 'gate') return this.#attachments.enter(pc, site.insn);
     if (site.behaviour === undefined) {
       const what = site.name === '' ? 'an unknown function' : site.name;
       return this.#failAt(pc, 'MACHINE_NO_BEHAVIOUR', `The simulated kernel has no ${site.kind} ${what}.`);
@@ -469,7 +496,7 @@ export class Machine {
     this.#waiting = [...this.#waiting, { frame: inner, continuation: callback.continuation }];
     this.#setArguments(callback.args);
     this.observer.entered?.('callback', callback.subprogramInsn, this.step);
-    return this.#jump(image.address(callback.subprogramInsn));
+    return this.#jump(image.entry(callback.subprogramInsn));
   }
 
   #setArguments(args: readonly bigint[]): void {
@@ -493,10 +520,12 @@ export class Machine {
     view.setUint32(frame + FRAME_FLAGS, FLAG_BOUNDARY, true);
     view.setUint32(frame + FRAME_FLOOR, floorOf(frame), true);
     this.observer.entered?.('tail-call', 0, this.step);
-    return this.#jump(image.address(0));
+    return this.#jump(image.entry(0));
   }
 
   #exit(pc: number): number {
+    const traced = this.#attachments.exit(pc);
+    if (traced !== undefined) return traced;
     const frame = currentFrame(this.memory);
     const value = this.memory.readU64(REGS);
     if (this.memory.readU32(frame + FRAME_KIND) === KIND_MAIN) {
@@ -575,6 +604,7 @@ export class Machine {
   }
 
   #forget(frame: number): void {
+    this.#attachments.forget(frame);
     if (this.#waiting.at(-1)?.frame === frame) this.#waiting = this.#waiting.slice(0, -1);
   }
 }

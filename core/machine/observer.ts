@@ -1,4 +1,5 @@
 /** Who watches a machine: recordings, traces, statistics. */
+import type { Attachment } from './attachments.ts';
 import type { UnwindPlan, UnwindStep } from '../exceptions/unwinder.ts';
 import type { Call, Suspension } from '../kernel/behaviour.ts';
 import type { MachinePosition } from './stop.ts';
@@ -9,7 +10,11 @@ export interface MachineObserver {
   calling?(call: Call, step: number): void;
   called?(call: Call, result: bigint | Suspension, step: number): void;
   /** A callback's frame, a tail call's target or an exception callback begins. */
-  entered?(kind: 'callback' | 'tail-call' | 'exception-callback', insn: number, step: number): void;
+  entered?(
+    kind: 'callback' | 'tail-call' | 'exception-callback' | Attachment['kind'],
+    insn: number,
+    step: number,
+  ): void;
   thrown?(plan: UnwindPlan, step: number): void;
   phase?(step: UnwindStep, position: MachinePosition): void;
   /** Calls and exits of functions, in order, when the engine's log is full and at the end of a run. */

@@ -38,6 +38,7 @@ export class Programs {
   readonly #profile: Profile;
   readonly #factsOf: ((program: Program) => RunFacts | undefined) | undefined;
   readonly #addresses: Addresses;
+  readonly #gatesOf: (program: Program) => readonly number[];
   readonly #sites: CallSite[] = [];
   readonly #loaded: LoadedProgram[] = [];
   readonly #byProgram = new Map<Program, LoadedProgram>();
@@ -49,7 +50,9 @@ export class Programs {
     memory: LinearMemory,
     profile: Profile,
     factsOf: ((program: Program) => RunFacts | undefined) | undefined,
+    gatesOf: (program: Program) => readonly number[] = () => [],
   ) {
+    this.#gatesOf = gatesOf;
     this.#kernel = kernel;
     this.#memory = memory;
     this.#profile = profile;
@@ -79,7 +82,8 @@ export class Programs {
     if (known !== undefined) return known;
     const facts = this.#factsOf?.(program);
     const firstSite = this.#sites.length;
-    const image = new Image(this.#memory, program, this.#loaded.length, this.#addresses, this.#sites);
+    const gates = this.#gatesOf(program);
+    const image = new Image(this.#memory, program, this.#loaded.length, this.#addresses, this.#sites, gates);
     const strategy = unwindStrategy({
       profile: facts?.profile ?? this.#profile,
       descriptors: facts?.descriptors ?? [],

@@ -2,6 +2,7 @@
  * One run of one program, from an object and a scenario to what came of it: the shortest way through the machine, for the
  * command line, for tests and for scripts. A debugger drives {@link Machine} itself.
  */
+import { BailoutError } from '../errors.ts';
 import type { Profile } from '../exceptions/profile.ts';
 import type { UnwindPlan } from '../exceptions/unwinder.ts';
 import type { AsyncCallback, OutputLine } from '../kernel/behaviour.ts';
@@ -11,6 +12,7 @@ import { describeEntry } from '../kernel/ledger.ts';
 import type { Scenario } from '../kernel/scenario.ts';
 import type { ObjectFile, Program } from '../object/program.ts';
 import type { Verification } from '../verifier/verification.ts';
+import type { Attachment } from './attachments.ts';
 import type { RunFacts } from './machine.ts';
 import { Machine } from './machine.ts';
 import { LinearMemory } from './memory.ts';
@@ -28,6 +30,14 @@ export interface RunRequest {
   factsOf?(program: Program): RunFacts | undefined;
   /** Timers and work queues that run after the program; 16 when absent, since a timer may arm itself for ever. */
   readonly maxCallbacks?: number;
+  /** Programs attached to functions of the program: made by attachToProgram, and verified. */
+  readonly attach?: readonly AttachRequest[];
+}
+
+/** A program of this or another object, attached to a function of the program that runs or of another one. */
+export interface AttachRequest {
+  readonly object: ObjectFile;
+  readonly program: Program;
 }
 
 /** A timer's or work queue's callback, which ran on its own after the program. */
@@ -69,10 +79,12 @@ export function runProgram(request: RunRequest): RunResult {
   const memory = new LinearMemory();
   const kernel = new Kernel({ memory, scenario: request.scenario ?? {}, kernelBtf: object.kernelBtf });
   kernel.loadObject(object);
+  for (const { object: other } of request.attach ?? []) kernel.loadObject(other);
   const machine = new Machine({
     kernel,
     memory,
     profile: verification.profile,
+    attachments: (request.attach ?? []).map((attached) => attachmentOf(attached.program)),
     factsOf: (target) => (target === program ? verification : request.factsOf?.(target)),
   });
   kernel.begin(program);
@@ -100,6 +112,16 @@ export function runProgram(request: RunRequest): RunResult {
     async,
     ...(fault === undefined ? {} : { fault }),
   };
+}
+
+/** Where an attached program's function is; what cannot be attached the verifier has refused. */
+function attachmentOf(program: Program): Attachment {
+  const target = program.bpfTarget;
+  const found = target?.program.subprograms.find(({ name }) => name === target.name);
+  if (target === undefined || found === undefined || target.kind === 'fmod_ret') {
+    throw new BailoutError('ATTACH_TARGET', `${program.name} is attached to no function of a BPF program.`);
+  }
+  return { kind: target.kind, program, target: target.program, insn: found.start };
 }
 
 function tooLong(maxSteps: number): RunResult['fault'] {

@@ -3,7 +3,7 @@
  * steps becomes something that happens to frames, registers and the kernel.
  */
 import { BailoutError, assertNever } from '../errors.ts';
-import type { UnwindPlan, UnwindStep } from '../exceptions/unwinder.ts';
+import type { HeldResource, UnwindPlan, UnwindStep } from '../exceptions/unwinder.ts';
 import { isDefect } from '../exceptions/unwinder.ts';
 import { KernelFault } from '../kernel/behaviour.ts';
 import type { Kernel } from '../kernel/kernel.ts';
@@ -33,6 +33,8 @@ export interface UnwindingHost {
   readonly engine: Engine;
   /** Ends the run where it stands. */
   fail(code: string, message: string): void;
+  /** What is held and the business of the program that begins at a frame. */
+  heldFrom(frame: number): readonly HeldResource[];
   /** A frame is gone: whoever waited for what it returns does not any more. */
   forget(frame: number): void;
   /** The innermost frame, which is no plain call's, returns R0. */
@@ -104,7 +106,7 @@ export class Unwinding {
     // From here on the throw is the instruction at which the innermost frame stands.
     memory.view.setUint32(PC, pc, true);
     const port = unwindPort(memory, programs.images(), {
-      held: () => kernel.ledger.held(),
+      heldFrom: (frame) => this.#host.heldFrom(frame),
       nameOf: (value) => kernel.resourceValue(value),
     });
     const boundary = port.stack.at(-1);

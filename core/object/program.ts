@@ -2,6 +2,7 @@
  * What comes out of `core/object`: the types that every later stage reads. An {@link ObjectFile} is plain data but for its two {@link Btf} views, and nothing in it
  * changes after `loadObject` has returned.
  */
+import type { BpfTarget } from './bpf-target.ts';
 import type { BailoutError } from '../errors.ts';
 import type { Instructions } from '../isa/instructions.ts';
 import type { Btf } from './btf/btf.ts';
@@ -177,6 +178,8 @@ export interface Program {
   /** In kernelBtf: the target of fentry, fexit, fmod_ret, tp_btf, lsm, iter; for struct_ops the kernel struct. */
   readonly attachBtfId?: number;
   readonly structOps?: StructOpsMember;
+  /** The function of another BPF program that it replaces, or runs before or after (attachToProgram). */
+  readonly bpfTarget?: BpfTarget;
   /** Instructions that could not be relocated and were made invalid, in order; they only matter where they can be reached. */
   readonly poisoned: readonly PoisonedInstruction[];
   /** Why a loader would refuse the program before the kernel sees it. Its instructions are then as far relocated as possible. */

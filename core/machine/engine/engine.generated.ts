@@ -1,4 +1,4 @@
-// Made by core/machine/engine/build.mjs from 8d2a603112367f17. Do not edit.
+// Made by core/machine/engine/build.mjs from 2b90f892f514e1d0. Do not edit.
 export const ENGINE_BASE64 =
   'AGFzbQEAAAABPgpgAX8Bf2ACf38Bf2AEf35/fgF/YAN/fn8Bf2AEf35/fwF/YAV/f39/fwF/YAR+f39/AGABfwBgAABgAAF/AkEFA2VudgVkcm' +
   'FpbgAIA2VudgRleGl0AAADZW52BGNhbGwAAQNlbnYGYWNjZXNzAAADZW52Bm1lbW9yeQIBpAiAQAMKCQIDAQQABQYHCQchBANydW4ADAVlbnRl' +

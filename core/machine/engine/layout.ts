@@ -104,6 +104,8 @@ export const FRAME_FLAGS = -572;
 export const KIND_CALL = 0;
 export const KIND_CALLBACK = 1;
 export const KIND_MAIN = 2;
+/** A function whose end a tracing program waits for; what it would be otherwise attachments.ts knows. */
+export const KIND_TRACED = 3;
 /** The first frame of a program, also when it was entered by a tail call: an unwinding ends here. */
 export const FLAG_BOUNDARY = 1;
 /** The frame runs the exception callback. */
