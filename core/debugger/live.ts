@@ -1,0 +1,2 @@
+/** Running without a recording: the trace's. */
+export * from '../trace/live.ts';

@@ -1,0 +1,328 @@
+/** What stepping, continuing and asking who wrote something look for. Forwards and backwards find the same moments. */
+import { BailoutError } from '../errors.ts';
+import { callTarget, isSubprogramPointer } from '../isa/control-flow.ts';
+import type { Frame } from '../machine/frames.ts';
+import type { Machine } from '../machine/machine.ts';
+import type { Program } from '../object/program.ts';
+import type { Breakpoint } from './breakpoints.ts';
+import { isHit } from './breakpoints.ts';
+import type { Scope } from './expressions/evaluate.ts';
+import { lineAt, lineStarts } from './source.ts';
+import type { Position, Search } from './timeline.ts';
+import { comparePositions } from './timeline.ts';
+import type { Watchpoint } from './watchpoints.ts';
+import { Marks, isCall, memoryWriters, registerWriters, storesInto } from './writes.ts';
+
+const lines = new WeakMap<Program, Uint8Array>();
+
+function lineStartsOf(program: Program): Uint8Array {
+  let starts = lines.get(program);
+  if (starts === undefined) lines.set(program, (starts = lineStarts(program)));
+  return starts;
+}
+
+/** Breakpoints and watchpoints. What was hit is kept for whoever reports it. */
+export class StopSearch implements Search {
+  readonly phases: boolean;
+  hitBreakpoints: Breakpoint[] = [];
+  hitWatchpoints: { readonly watchpoint: Watchpoint; readonly before: string; readonly after: string }[] = [];
+  readonly #breakpoints: readonly Breakpoint[];
+  readonly #watchpoints: readonly Watchpoint[];
+  readonly #scope: Scope;
+  readonly #stops = new Map<Program, Uint8Array | undefined>();
+  /** Values before the instruction or phase that is executed now; empty when none of interest is. */
+  #before: string[] | undefined;
+  #ignored = new Map<Breakpoint, number>();
+
+  constructor(breakpoints: readonly Breakpoint[], watchpoints: readonly Watchpoint[], scope: Scope) {
+    this.#breakpoints = breakpoints.filter(({ enabled }) => enabled);
+    this.#watchpoints = watchpoints.filter(({ enabled }) => enabled);
+    this.#scope = scope;
+    this.phases = this.#watchpoints.length > 0 || this.#breakpoints.some(({ location }) => location.kind === 'phase');
+  }
+
+  stops(program: Program): Uint8Array | undefined {
+    if (!this.#stops.has(program)) this.#stops.set(program, this.#merge(program));
+    return this.#stops.get(program);
+  }
+
+  begin(machine: Machine): 'run' | 'step' {
+    this.#before = undefined;
+    return this.#look(machine) ? 'step' : 'run';
+  }
+
+  test(machine: Machine): 'hit' | 'miss' | 'step' {
+    const before = this.#before;
+    this.#before = undefined;
+    this.hitWatchpoints = [];
+    if (before !== undefined) {
+      this.#watchpoints.forEach((watchpoint, i) => {
+        const after = watchpoint.show();
+        if (after !== before[i]) this.hitWatchpoints.push({ watchpoint, before: before[i] ?? '', after });
+      });
+    }
+    this.hitBreakpoints = this.#breakpoints.filter((breakpoint) => isHit(breakpoint, machine, this.#scope) && !this.#isIgnored(breakpoint));
+    if (this.hitBreakpoints.length > 0 || this.hitWatchpoints.length > 0) return 'hit';
+    return this.#look(machine) ? 'step' : 'miss';
+  }
+
+  #isIgnored(breakpoint: Breakpoint): boolean {
+    const passed = this.#ignored.get(breakpoint) ?? 0;
+    if (passed >= breakpoint.ignore) return false;
+    this.#ignored.set(breakpoint, passed + 1);
+    return true;
+  }
+
+  /** Whether what comes next can change something that is watched; then its values before are remembered. */
+  #look(machine: Machine): boolean {
+    if (this.#watchpoints.length === 0 || machine.end !== undefined) return false;
+    const at = machine.location;
+    const pending = machine.unwinding !== undefined && machine.phase < machine.unwinding.steps.length;
+    const can = pending || (at !== undefined && this.#watchpoints.some((watchpoint) => watchpoint.marks.some((marks) => marks.of(at.program)[at.insn] === 1)));
+    if (can) this.#before = this.#watchpoints.map((watchpoint) => watchpoint.show());
+    return can;
+  }
+
+  #merge(program: Program): Uint8Array | undefined {
+    const all = this.#breakpoints.flatMap(({ insns }) => insns.get(program) ?? []);
+    for (const { marks } of this.#watchpoints) for (const mark of marks) all.push(mark.of(program));
+    if (all.length === 0) return undefined;
+    const merged = new Uint8Array(program.instructions.length);
+    for (const marks of all) marks.forEach((mark, i) => (merged[i]! |= mark));
+    return merged;
+  }
+}
+
+/** Both at once: a step that a breakpoint on the way ends. */
+export class EitherSearch implements Search {
+  readonly phases: boolean;
+  /** Which of them was hit. */
+  hit: Search | undefined;
+  readonly #searches: readonly Search[];
+
+  constructor(searches: readonly Search[]) {
+    this.#searches = searches;
+    this.phases = searches.some(({ phases }) => phases);
+  }
+
+  stops(program: Program): Uint8Array | undefined {
+    const all = this.#searches.map((search) => search.stops(program)).filter((marks) => marks !== undefined);
+    if (all.length < 2) return all[0];
+    const merged = new Uint8Array(program.instructions.length);
+    for (const marks of all) marks.forEach((mark, i) => (merged[i]! |= mark));
+    return merged;
+  }
+
+  begin(machine: Machine, position: Position): 'run' | 'step' {
+    const answers = this.#searches.map((search) => search.begin?.(machine, position));
+    return answers.includes('step') ? 'step' : 'run';
+  }
+
+  test(machine: Machine, position: Position): 'hit' | 'miss' | 'step' {
+    const answers = this.#searches.map((search) => search.test(machine, position));
+    const index = answers.indexOf('hit');
+    this.hit = this.#searches[index];
+    return index >= 0 ? 'hit' : answers.includes('step') ? 'step' : 'miss';
+  }
+}
+
+/** The beginning of another source line: in this frame or one further out, or anywhere. */
+export class LineSearch implements Search {
+  readonly phases: boolean;
+  readonly #into: boolean;
+  readonly #framePointer: number;
+  /** Functions on the stack: what is called from them is not looked at. */
+  readonly #functions = new Map<Program, Set<number>>();
+  #before = '';
+
+  constructor(machine: Machine, into: boolean) {
+    const frames = machine.frames();
+    this.#into = into;
+    this.phases = into;
+    this.#framePointer = frames[0]?.framePointer ?? 0;
+    for (const { image, subprogram } of frames) {
+      const known = this.#functions.get(image.program) ?? new Set();
+      this.#functions.set(image.program, known.add(subprogram));
+    }
+  }
+
+  stops(program: Program): Uint8Array {
+    const starts = lineStartsOf(program);
+    if (this.#into) return starts;
+    const marks = new Uint8Array(starts.length);
+    const functions = this.#functions.get(program);
+    program.subprograms.forEach(({ start, end }, index) => {
+      if (functions?.has(index) === true) marks.set(starts.subarray(start, end), start);
+    });
+    // A tail call and an exception callback go on in the same frame.
+    marks[0] = 1;
+    for (const start of callbackStarts(program)) marks[start] = 1;
+    return marks;
+  }
+
+  begin(machine: Machine): 'run' {
+    this.#before = this.#where(machine);
+    return 'run';
+  }
+
+  test(machine: Machine): 'hit' | 'miss' {
+    if (isUnwinding(machine)) return this.#into ? 'hit' : 'miss';
+    const framePointer = machine.frames()[0]?.framePointer ?? 0;
+    if (!this.#into && framePointer < this.#framePointer) return 'miss';
+    const where = this.#where(machine);
+    const moved = where !== this.#before;
+    this.#before = where;
+    return moved ? 'hit' : 'miss';
+  }
+
+  #where(machine: Machine): string {
+    const frame = machine.frames()[0];
+    if (frame === undefined) return '';
+    const line = lineAt(frame.image.program, frame.insn);
+    return `${frame.framePointer} ${frame.image.index} ${frame.subprogram} ${line?.file ?? ''} ${line?.line ?? frame.insn}`;
+  }
+}
+
+/** Functions whose address the program takes, exception callbacks and others, and those that a tag may name. */
+function callbackStarts(program: Program): number[] {
+  const insns = program.instructions;
+  const starts = program.subprograms.filter(({ linkage }) => linkage === 'global').map(({ start }) => start);
+  for (let i = 0; i < insns.length; i++) if (isSubprogramPointer(insns, i)) starts.push(callTarget(insns, i));
+  return starts.filter((start) => start < insns.length);
+}
+
+export function isUnwinding(machine: Machine): boolean {
+  return machine.unwinding !== undefined && machine.phase > 0 && machine.phase <= machine.unwinding.steps.length;
+}
+
+/** A frame is gone: its caller runs on, or the next turn of a callback begins. */
+export class FrameEndSearch implements Search {
+  readonly phases = true;
+  readonly #frame: Frame;
+  readonly #caller: Frame | undefined;
+
+  constructor(frame: Frame, caller: Frame | undefined) {
+    this.#frame = frame;
+    this.#caller = caller;
+  }
+
+  stops(program: Program): Uint8Array | undefined {
+    const marks = new Uint8Array(program.instructions.length);
+    if (this.#caller?.image.program === program) marks[this.#caller.insn + 1] = 1;
+    if (this.#frame.kind === 'callback' && this.#frame.image.program === program) {
+      marks[this.#frame.image.subprogram(this.#frame.subprogram)?.start ?? 0] = 1;
+    }
+    return marks;
+  }
+
+  test(machine: Machine): 'hit' | 'miss' {
+    const { framePointer } = this.#frame;
+    const now = machine.frames()[0]?.framePointer ?? 0;
+    if (isUnwinding(machine)) return now > framePointer ? 'hit' : 'miss';
+    return now > framePointer || (now === framePointer && this.#frame.kind === 'callback') ? 'hit' : 'miss';
+  }
+}
+
+/** The call that began a frame: found backwards. */
+export class CallSearch implements Search {
+  readonly phases = false;
+  readonly #caller: Frame;
+
+  constructor(caller: Frame) {
+    this.#caller = caller;
+  }
+
+  stops(program: Program): Uint8Array | undefined {
+    if (program !== this.#caller.image.program) return undefined;
+    const marks = new Uint8Array(program.instructions.length);
+    marks[this.#caller.insn] = 1;
+    return marks;
+  }
+
+  test(machine: Machine): 'hit' | 'miss' {
+    return machine.frames()[0]?.framePointer === this.#caller.framePointer ? 'hit' : 'miss';
+  }
+}
+
+/** The instruction that wrote a register of a frame: found backwards, it has not been executed. */
+export class RegisterWriteSearch implements Search {
+  readonly phases = false;
+  readonly #marks: Marks;
+  readonly #register: number;
+  readonly #framePointer: number;
+
+  constructor(register: number, framePointer: number) {
+    this.#marks = registerWriters(register);
+    this.#register = register;
+    this.#framePointer = framePointer;
+  }
+
+  stops(program: Program): Uint8Array {
+    return this.#marks.of(program);
+  }
+
+  test(machine: Machine): 'hit' | 'miss' {
+    const frame = machine.frames()[0];
+    if (frame?.framePointer !== this.#framePointer) return 'miss';
+    const { program } = frame.image;
+    // A call leaves its result in R0; R1 to R5 are gone after it, which nobody would call writing them.
+    if (isCall(program, frame.insn)) return this.#register === 0 ? 'hit' : 'miss';
+    return (program.instructions.dst[frame.insn] === this.#register || this.#register === 0) && this.#writes(program, frame.insn) ? 'hit' : 'miss';
+  }
+
+  #writes(program: Program, insn: number): boolean {
+    return this.#marks.of(program)[insn] === 1 && (program.instructions.code[insn] ?? 0) !== 0x95;
+  }
+}
+
+/** The end of an instruction, or phase, that wrote into a range of memory. */
+export class MemoryWriteSearch implements Search {
+  readonly phases = true;
+  readonly #address: bigint;
+  readonly #size: number;
+  readonly #read: () => string;
+  #armed: 'writes' | string | undefined;
+
+  constructor(address: bigint, size: number, read: (address: bigint, size: number) => Uint8Array) {
+    this.#address = address;
+    this.#size = size;
+    this.#read = () => {
+      try {
+        return `=${read(address, size).join(' ')}`;
+      } catch (error) {
+        if (!(error instanceof BailoutError)) throw error;
+        return `!${error.code}`;
+      }
+    };
+  }
+
+  stops(program: Program): Uint8Array {
+    return memoryWriters.of(program);
+  }
+
+  begin(machine: Machine): 'run' | 'step' {
+    return this.#look(machine) ? 'step' : 'run';
+  }
+
+  test(machine: Machine): 'hit' | 'miss' | 'step' {
+    const armed = this.#armed;
+    const wrote = armed === 'writes' || (armed !== undefined && armed !== this.#read());
+    const next = this.#look(machine);
+    return wrote ? 'hit' : next ? 'step' : 'miss';
+  }
+
+  #look(machine: Machine): boolean {
+    this.#armed = undefined;
+    if (machine.end !== undefined) return false;
+    const pending = machine.unwinding !== undefined && machine.phase < machine.unwinding.steps.length;
+    const stores = pending ? undefined : storesInto(machine, this.#address, this.#size);
+    if (stores === undefined) this.#armed = this.#read();
+    else if (stores) this.#armed = 'writes';
+    return this.#armed !== undefined;
+  }
+}
+
+/** A moment that is reached by running: used to let a run come to its end. */
+export function isBefore(a: Position, b: Position): boolean {
+  return comparePositions(a, b) < 0;
+}

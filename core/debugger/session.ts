@@ -1,0 +1,499 @@
+/**
+ * A debugging session: an object, one of its programs, runs of it, and a present moment among them. It goes forwards and
+ * backwards, and tells what stopped it; what there is to see at a moment is told by inspect.ts.
+ */
+import { BailoutError } from '../errors.ts';
+import type { Profile } from '../exceptions/profile.ts';
+import type { ContextScenario, Scenario } from '../kernel/scenario.ts';
+import type { Machine } from '../machine/machine.ts';
+import type { ObjectFile, Program } from '../object/program.ts';
+import { LiveTimeline } from '../trace/live.ts';
+import type { Found, Limits, Position, Search, Timeline } from '../trace/timeline.ts';
+import { comparePositions } from '../trace/timeline.ts';
+import type { Verification } from '../verifier/verification.ts';
+import { verify } from '../verifier/verify.ts';
+import type { Breakpoint, Location } from './breakpoints.ts';
+import { parseLocation, resolveLocation } from './breakpoints.ts';
+import { CompiledExpression } from './expressions/evaluate.ts';
+import { numberOf } from './expressions/values.ts';
+import type { Value } from './expressions/values.ts';
+import { sizeOf } from './expressions/types.ts';
+import { MachineScope, Symbols, registerNumber } from './scope.ts';
+import {
+  CallSearch,
+  EitherSearch,
+  FrameEndSearch,
+  LineSearch,
+  MemoryWriteSearch,
+  RegisterWriteSearch,
+  StopSearch,
+} from './searches.ts';
+import { nearest } from './nearest.ts';
+import type { Watchpoint } from './watchpoints.ts';
+import { watchpoint } from './watchpoints.ts';
+
+export type Direction = 'forwards' | 'backwards';
+
+/** Why the session stands where it stands. */
+export interface Stopped {
+  readonly why: 'step' | 'breakpoint' | 'watchpoint' | 'end' | 'start' | 'limit' | 'cancelled';
+  readonly position: Position;
+  readonly breakpoints: readonly Breakpoint[];
+  readonly watchpoints: readonly { readonly id: number; readonly expression: string; readonly before: string; readonly after: string }[];
+}
+
+/** Who wrote something last. */
+export interface Written {
+  readonly position: Position;
+  readonly program: Program;
+  readonly insn: number;
+}
+
+const NO_LIMITS: Limits = {};
+const DEFAULT_MAX_STEPS = 100_000_000;
+
+export class Session {
+  readonly object: ObjectFile;
+  readonly symbols: Symbols;
+  scenario: Scenario;
+  maxSteps = DEFAULT_MAX_STEPS;
+  readonly breakpoints: Breakpoint[] = [];
+  readonly watchpoints: Watchpoint[] = [];
+  #program: Program | undefined;
+  #profile: Profile | undefined;
+  #verifications = new Map<Program, Verification>();
+  #timeline: Timeline | undefined;
+  #live: LiveTimeline | undefined;
+  #scope: MachineScope | undefined;
+  #nextId = 1;
+
+  constructor(object: ObjectFile, scenario: Scenario = {}) {
+    this.object = object;
+    this.scenario = scenario;
+    this.symbols = new Symbols(object);
+    if (object.programs.length === 1) this.#program = object.programs[0];
+  }
+
+  // ---- what is debugged -----------------------------------------------------------------------------------------------
+
+  /** The program that commands are about. */
+  get program(): Program {
+    if (this.#program !== undefined) return this.#program;
+    const names = this.object.programs.map(({ name }) => name);
+    throw new BailoutError('NO_PROGRAM', `${this.object.name} has ${names.length} programs: none is selected.`, {
+      hint: names.length === 0 ? undefined : `prog select ${names.slice(0, 12).join(' | ')}`,
+    });
+  }
+
+  get hasProgram(): boolean {
+    return this.#program !== undefined;
+  }
+
+  select(name: string): Program {
+    const program = this.object.programs.find((candidate) => candidate.name === name);
+    if (program === undefined) {
+      const near = nearest(name, this.object.programs.map((candidate) => candidate.name));
+      throw new BailoutError('NO_PROGRAM', `${this.object.name} has no program \`${name}\`.`, {
+        hint: near === undefined ? undefined : `Did you mean \`${near}\`?`,
+      });
+    }
+    this.#program = program;
+    return program;
+  }
+
+  /** What the verifier says about a program, with the log of every state. Asked once. */
+  verification(program: Program = this.program): Verification {
+    let known = this.#verifications.get(program);
+    if (known === undefined) {
+      if (program.loadError !== undefined) throw program.loadError;
+      known = verify(program, { logLevel: 2, ...(this.#profile === undefined ? {} : { profile: this.#profile }) });
+      this.#verifications.set(program, known);
+    }
+    return known;
+  }
+
+  get profile(): Profile {
+    return this.verification().profile;
+  }
+
+  /** Chooses the rules for exceptions; undefined leaves them to the program. Runs so far are forgotten. */
+  setProfile(profile: Profile | undefined): void {
+    this.#profile = profile;
+    this.#verifications = new Map();
+    this.reset();
+  }
+
+  // ---- runs -----------------------------------------------------------------------------------------------------------
+
+  get timeline(): Timeline {
+    if (this.#timeline === undefined) {
+      throw new BailoutError('NOT_RUNNING', 'No program has been run.', { hint: 'Start one: run.' });
+    }
+    return this.#timeline;
+  }
+
+  get isRunning(): boolean {
+    return this.#timeline !== undefined && this.#timeline.runs.length > 0;
+  }
+
+  get machine(): Machine {
+    return this.timeline.machine;
+  }
+
+  get position(): Position {
+    return this.timeline.position;
+  }
+
+  get scope(): MachineScope {
+    const { timeline } = this;
+    if (this.#scope === undefined) this.#scope = new MachineScope(this.symbols, timeline.machine, () => timeline.position);
+    return this.#scope;
+  }
+
+  /** Forgets all runs and what they left in maps. Breakpoints stay. */
+  reset(): void {
+    this.#timeline = undefined;
+    this.#live = undefined;
+    this.#scope = undefined;
+    this.watchpoints.length = 0;
+  }
+
+  /** Goes along a recording instead of running programs. */
+  attach(timeline: Timeline): void {
+    this.reset();
+    this.#timeline = timeline;
+  }
+
+  /** The kernel as it is between runs, for changing maps: made when nothing has run yet. */
+  liveTimeline(): LiveTimeline {
+    if (this.#timeline !== undefined && this.#live === undefined) {
+      throw new BailoutError('REPLAY_ONLY', 'A recording cannot be changed.', { hint: 'load FILE begins anew.' });
+    }
+    if (this.#live === undefined) {
+      const { object, scenario, maxSteps } = this;
+      const facts = (program: Program): Verification | undefined => (program.loadError === undefined ? this.verification(program) : undefined);
+      this.#live = new LiveTimeline({ object, scenario, maxSteps, profile: this.#profile ?? 'proposal', factsOf: facts });
+      this.#timeline = this.#live;
+      this.#scope = undefined;
+    }
+    return this.#live;
+  }
+
+  /** Puts the selected program at its first instruction, after all earlier runs. */
+  start(context: ContextScenario = this.scenario.context ?? {}): Stopped {
+    const { program } = this;
+    if (program.loadError !== undefined) throw program.loadError;
+    const live = this.liveTimeline();
+    live.begin(program, context);
+    return this.#stopped('step');
+  }
+
+  /** Starts the program and runs it up to the first breakpoint, or to its end. */
+  run(context?: ContextScenario, limits: Limits = NO_LIMITS): Stopped {
+    const started = this.start(context);
+    const search = this.#stopSearch();
+    const { machine, position } = this.timeline;
+    // A breakpoint on the first instruction is one, too.
+    search.begin(machine);
+    if (search.stops(this.program)?.[0] === 1 && search.test(machine) === 'hit') return this.#report('hit', search, started.position);
+    return this.#search(search, search, 'forwards', limits, position);
+  }
+
+  // ---- going ----------------------------------------------------------------------------------------------------------
+
+  continue(direction: Direction = 'forwards', limits: Limits = NO_LIMITS): Stopped {
+    const search = this.#stopSearch();
+    return this.#search(search, search, direction, limits, this.position);
+  }
+
+  /** So many instructions, or phases of an unwinding. Nothing on the way stops it but the end. */
+  stepi(count: number, direction: Direction = 'forwards'): Stopped {
+    for (let i = 0; i < count; i++) {
+      const moved = direction === 'forwards' ? this.#forwardOne() : this.#backOne();
+      if (!moved) return this.#stopped(direction === 'forwards' ? 'end' : 'start');
+    }
+    return this.#stopped(this.machine.end !== undefined && direction === 'forwards' ? 'end' : 'step');
+  }
+
+  /** To the beginning of another line, `into` functions or over them. */
+  line(into: boolean, count: number, direction: Direction = 'forwards', limits: Limits = NO_LIMITS): Stopped {
+    let stopped = this.#stopped('step');
+    for (let i = 0; i < count; i++) {
+      if (direction === 'forwards' && this.machine.end !== undefined) return this.#stopped('end');
+      const from = this.position;
+      const stops = this.#stopSearch();
+      stopped = this.#near(new LineSearch(this.machine, into), stops, direction, limits, from);
+      if (stopped.why !== 'step') break;
+    }
+    return stopped;
+  }
+
+  /** To where the chosen frame is gone; backwards to the call that began it. */
+  finish(direction: Direction = 'forwards', limits: Limits = NO_LIMITS): Stopped {
+    const frames = this.machine.frames();
+    const frame = frames[this.scope.frame];
+    const caller = frames[this.scope.frame + 1];
+    if (frame === undefined) throw new BailoutError('NOT_RUNNING', 'There is no frame to leave.');
+    const from = this.position;
+    if (direction === 'forwards') {
+      const stops = this.#stopSearch();
+      return this.#search(new EitherSearch([stops, new FrameEndSearch(frame, caller)]), stops, direction, limits, from);
+    }
+    if (caller === undefined) {
+      const first = this.timeline.runs[from.run]?.first ?? this.timeline.first;
+      this.timeline.seek(first);
+      return this.#stopped('start');
+    }
+    const stops = this.#stopSearch();
+    return this.#search(new EitherSearch([stops, new CallSearch(caller)]), stops, direction, limits, from);
+  }
+
+  /** Goes to a moment, or the nearest that there is. */
+  goto(position: Position): Stopped {
+    this.timeline.seek(position);
+    return this.#stopped('step');
+  }
+
+  #forwardOne(): boolean {
+    const { timeline } = this;
+    const { machine } = timeline;
+    const { run, step, phase } = timeline.position;
+    if (machine.end !== undefined) {
+      const next = timeline.runs[run + 1];
+      if (next === undefined) return false;
+      timeline.seek(next.first);
+      return true;
+    }
+    const pending = machine.unwinding !== undefined && phase < machine.unwinding.steps.length;
+    timeline.seek(pending ? { run, step, phase: phase + 1 } : { run, step: step + 1, phase: 0 });
+    return comparePositions(timeline.position, { run, step, phase }) !== 0;
+  }
+
+  #backOne(): boolean {
+    const { timeline } = this;
+    const { run, step, phase } = timeline.position;
+    if (phase > 0) {
+      timeline.seek({ run, step, phase: phase - 1 });
+      return true;
+    }
+    const first = timeline.runs[run]?.first ?? timeline.first;
+    if (step <= first.step) {
+      const last = timeline.runs[run - 1]?.last;
+      if (last === undefined) return false;
+      timeline.seek(last);
+      return true;
+    }
+    timeline.seek({ run, step: step - 1, phase: 0 });
+    // Before the next instruction all phases of an unwinding are done.
+    const phases = timeline.machine.unwinding?.steps.length ?? 0;
+    if (phases > 0) timeline.seek({ run, step: step - 1, phase: phases });
+    return true;
+  }
+
+  #stopSearch(): StopSearch {
+    return new StopSearch(this.breakpoints, this.watchpoints, this.scope);
+  }
+
+  /** What lies near is looked for near: each piece that is run again stops at every line. */
+  #near(search: LineSearch, stops: StopSearch, direction: Direction, limits: Limits, from: Position): Stopped {
+    const either = new EitherSearch([stops, search]);
+    if (direction === 'forwards') return this.#search(either, stops, direction, limits, from);
+    const first = this.timeline.runs[from.run]?.first ?? this.timeline.first;
+    for (let distance = 64; ; distance *= 16) {
+      const step = from.step - distance;
+      if (step <= first.step) return this.#search(either, stops, direction, limits, from);
+      const until = { run: from.run, step, phase: 0 };
+      const found = this.timeline.searchBackward(either, { ...limits, until });
+      if (found !== 'until') return this.#reportBack(found, stops, from);
+      this.timeline.seek(from);
+    }
+  }
+
+  #search(search: Search, stops: StopSearch, direction: Direction, limits: Limits, from: Position): Stopped {
+    this.scope.frame = 0;
+    const { timeline } = this;
+    if (direction === 'forwards') return this.#report(timeline.searchForward(search, limits), stops, from);
+    // The beginning of a run is where going back stops first.
+    const first = timeline.runs[from.run]?.first ?? timeline.first;
+    const until = limits.until ?? (comparePositions(from, first) > 0 ? first : timeline.first);
+    return this.#reportBack(timeline.searchBackward(search, { ...limits, until }), stops, from);
+  }
+
+  /** Going back, the search saw moments after the one that it found: what was hit is asked again. */
+  #reportBack(found: Found, stops: StopSearch, from: Position): Stopped {
+    if (found === 'hit') {
+      const { position } = this;
+      if (this.watchpoints.length > 0 && this.#backOne()) {
+        stops.begin(this.machine);
+        this.timeline.seek(position);
+      }
+      stops.test(this.machine);
+    }
+    return this.#report(found, stops, from);
+  }
+
+  #report(found: Found, stops: StopSearch, from: Position): Stopped {
+    switch (found) {
+      case 'hit': {
+        if (stops.hitBreakpoints.length + stops.hitWatchpoints.length === 0) return this.#stopped('step');
+        const breakpoints = stops.hitBreakpoints;
+        for (const breakpoint of breakpoints) {
+          breakpoint.hits++;
+          breakpoint.ignore = 0;
+        }
+        const watchpoints = stops.hitWatchpoints.map(({ watchpoint: hit, before, after }) => {
+          hit.hits++;
+          return { id: hit.id, expression: hit.expression.text, before, after };
+        });
+        this.#dropTemporary(breakpoints);
+        const why = watchpoints.length > 0 ? 'watchpoint' : breakpoints.length > 0 ? 'breakpoint' : 'step';
+        return { why, position: this.position, breakpoints, watchpoints };
+      }
+      case 'end':
+        return this.#stopped(this.machine.end === undefined ? 'limit' : 'end');
+      case 'start':
+        return this.#stopped('start');
+      case 'cancelled':
+        return this.#stopped('cancelled');
+      case 'until':
+        return this.#stopped(comparePositions(this.position, from) < 0 ? 'start' : 'step');
+    }
+  }
+
+  #dropTemporary(hit: readonly Breakpoint[]): void {
+    for (const breakpoint of hit) {
+      if (breakpoint.temporary) this.breakpoints.splice(this.breakpoints.indexOf(breakpoint), 1);
+    }
+  }
+
+  #stopped(why: Stopped['why']): Stopped {
+    this.scope.frame = 0;
+    return { why, position: this.position, breakpoints: [], watchpoints: [] };
+  }
+
+  // ---- breakpoints ----------------------------------------------------------------------------------------------------
+
+  /** Adds a breakpoint; without a location, where the program stands. */
+  addBreakpoint(text: string, options: { readonly condition?: string; readonly temporary?: boolean } = {}): Breakpoint {
+    const location: Location = text === '' ? this.#hereAsLocation() : parseLocation(text);
+    const condition = options.condition === undefined ? {} : { condition: new CompiledExpression(options.condition, this.symbols.types) };
+    const insns = resolveLocation(location, this.object, this.#programForInsns());
+    const breakpoint: Breakpoint = {
+      id: this.#nextId++,
+      location,
+      text: text === '' && location.kind === 'instruction' ? `*${location.insn}` : text,
+      ...condition,
+      temporary: options.temporary === true,
+      enabled: true,
+      hits: 0,
+      ignore: 0,
+      insns,
+    };
+    this.breakpoints.push(breakpoint);
+    return breakpoint;
+  }
+
+  addWatchpoint(text: string): Watchpoint {
+    // Needs values to compare, so a kernel, but no run.
+    if (this.#timeline === undefined) this.liveTimeline();
+    const expression = new CompiledExpression(/^0x[0-9a-f]+$/i.test(text.trim()) ? `*(u64 *)${text.trim()}` : text, this.symbols.types);
+    const added = watchpoint(this.#nextId++, expression, this.scope);
+    this.watchpoints.push(added);
+    return added;
+  }
+
+  /** Takes a breakpoint or watchpoint away. */
+  delete(id: number): void {
+    const find = (list: { readonly id: number }[]): boolean => {
+      const index = list.findIndex((item) => item.id === id);
+      if (index >= 0) list.splice(index, 1);
+      return index >= 0;
+    };
+    if (!find(this.breakpoints) && !find(this.watchpoints)) {
+      throw new BailoutError('NO_BREAKPOINT', `There is no breakpoint or watchpoint ${id}.`, { hint: 'info breakpoints lists them.' });
+    }
+  }
+
+  find(id: number): Breakpoint | Watchpoint {
+    const found = this.breakpoints.find((item) => item.id === id) ?? this.watchpoints.find((item) => item.id === id);
+    if (found === undefined) throw new BailoutError('NO_BREAKPOINT', `There is no breakpoint or watchpoint ${id}.`, { hint: 'info breakpoints lists them.' });
+    return found;
+  }
+
+  #hereAsLocation(): Location {
+    const frame = this.machine.frames()[this.scope.frame];
+    if (frame === undefined) throw new BailoutError('NOT_RUNNING', 'No program stands anywhere: name a location.');
+    return { kind: 'instruction', insn: frame.insn };
+  }
+
+  #programForInsns(): Program {
+    const here = this.isRunning ? this.machine.location?.program : undefined;
+    return here ?? this.#program ?? this.object.programs[0] ?? this.program;
+  }
+
+  // ---- who wrote this -------------------------------------------------------------------------------------------------
+
+  /** The instruction that wrote a register, or the memory of an expression, last before now. The session stays where it is. */
+  whoWrote(text: string, limits: Limits = NO_LIMITS): Written | undefined {
+    const register = registerNumber(text.trim());
+    const from = this.position;
+    const frame = this.scope.frame;
+    try {
+      if (register !== undefined) return this.#whoWroteRegister(register, limits);
+      return this.#whoWroteMemory(new CompiledExpression(text, this.symbols.types).evaluate(this.scope), text, limits);
+    } finally {
+      this.timeline.seek(from);
+      this.scope.frame = frame;
+    }
+  }
+
+  #whoWroteRegister(register: number, limits: Limits): Written | undefined {
+    if (register === 10) throw new BailoutError('NOT_WRITTEN', 'R10 is the frame pointer: no instruction writes it.');
+    const { timeline } = this;
+    let index = this.scope.frame;
+    for (;;) {
+      const frames = this.machine.frames();
+      const frame = frames[index];
+      const caller = frames[index + 1];
+      if (frame === undefined) return undefined;
+      const here = this.position;
+      const entry = this.#entryOf(here, caller, limits);
+      timeline.seek(here);
+      const until = entry ?? timeline.runs[here.run]?.first ?? timeline.first;
+      if (timeline.searchBackward(new RegisterWriteSearch(register, frame.framePointer), { ...limits, until }) === 'hit') {
+        return this.#written();
+      }
+      // A function begins with what its caller had in all registers.
+      if (entry === undefined || caller === undefined) return undefined;
+      timeline.seek(entry);
+      index = 0;
+    }
+  }
+
+  #entryOf(here: Position, caller: Parameters<typeof callSearchOf>[0] | undefined, limits: Limits): Position | undefined {
+    if (caller === undefined) return undefined;
+    this.timeline.seek(here);
+    return this.timeline.searchBackward(callSearchOf(caller), limits) === 'hit' ? this.position : undefined;
+  }
+
+  #whoWroteMemory(value: Value, text: string, limits: Limits): Written | undefined {
+    if (value.kind === 'scalar' || value.kind === 'place') {
+      const address = value.kind === 'place' ? value.address : numberOf(value, (at, size) => this.scope.read(at, size)).bits;
+      const size = value.kind === 'place' ? (sizeOf(value.type) ?? 8) : 8;
+      const found = this.timeline.searchBackward(new MemoryWriteSearch(address, size, (at, length) => this.scope.read(at, length)), limits);
+      if (found !== 'hit') return undefined;
+      this.#backOne();
+      return this.#written();
+    }
+    throw new BailoutError('EXPRESSION_VALUE', `\`${text}\` is nothing that is written: name a register or a place in memory.`);
+  }
+
+  #written(): Written | undefined {
+    const at = this.machine.location;
+    return at === undefined ? undefined : { position: this.position, ...at };
+  }
+}
+
+function callSearchOf(caller: ConstructorParameters<typeof CallSearch>[0]): CallSearch {
+  return new CallSearch(caller);
+}

@@ -1,0 +1,2 @@
+/** Where a session moves: the trace's. */
+export * from '../trace/timeline.ts';
