@@ -12,22 +12,33 @@ interface Variable {
   readonly size: number;
 }
 
-/** Writes the values into the maps that hold the variables. Each is checked before any is written. */
-export function setGlobals(object: ObjectFile, assignments: readonly GlobalAssignment[]): void {
-  if (assignments.length === 0) return;
+/**
+ * Writes the values into the maps that hold the variables. Each is checked before any is written.
+ * @returns those of `.bss`, which has no bytes in the object: the simulated kernel writes them (Scenario.globals)
+ */
+export function setGlobals(
+  object: ObjectFile,
+  assignments: readonly GlobalAssignment[],
+): Readonly<Record<string, bigint>> {
+  if (assignments.length === 0) return {};
   const variables = globalsOf(object);
   const writes = assignments.map(({ name, value }) => {
     const variable = variables.get(name);
     if (variable === undefined) throw unknown(object, name, [...variables.keys()]);
     checkFits(name, value, variable, object.btf);
-    return { variable, value };
+    return { name, variable, value };
   });
-  for (const { variable, value } of writes) {
+  const inMemory: Record<string, bigint> = {};
+  for (const { name, variable, value } of writes) {
     const { map, offset, size } = variable;
     const data = map.initialData;
-    if (data === undefined) continue;
+    if (data === undefined) {
+      inMemory[name] = value;
+      continue;
+    }
     for (let i = 0; i < size; i++) data[offset + i] = Number(BigInt.asUintN(8, value >> BigInt(8 * i)));
   }
+  return inMemory;
 }
 
 /** The variables of the object's data sections that a number can be written to. */
@@ -36,7 +47,7 @@ function globalsOf(object: ObjectFile): Map<string, Variable> {
   const { btf } = object;
   if (btf === undefined) return variables;
   for (const map of object.maps) {
-    const length = map.initialData?.length ?? 0;
+    const length = map.initialData?.length ?? map.valueSize;
     if (map.origin === 'user' || map.origin === 'struct_ops') continue;
     for (const { typeId: variable, offset, size } of btf.sectionVariables(btf.resolve(map.valueTypeId))) {
       if (offset + size > length) continue;

@@ -47,6 +47,8 @@ Runs a program in a simulated kernel, and shows what it returned, what a throw u
       --packet PACKET   hex digits, or FILE.pcap[:N] for packet N of a capture (the first is 1)
       --scenario FILE   the world it runs in: context, packet, tasks, map contents, time, seed (docs/scenario.md)
       --global NAME=N   sets a global variable before the run; may be repeated
+      --attach P=FUNC   runs program P before, after or instead of function FUNC (fentry, fexit, freplace);
+                        FILE:P=FUNC takes P from another object; may be repeated
       --max-steps N     ends the run after so many instructions; ${DEFAULT_MAX_STEPS.toLocaleString('en')} by default
       --phases          each phase of an unwinding, with the ledger before and after it
       --json            machine-readable (docs/cli.md)

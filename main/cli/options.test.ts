@@ -34,6 +34,7 @@ describe('reading the command line', () => {
       packet: '0011',
       scenario: 's.json',
       globals: [],
+      attach: [],
       maxSteps: 1000,
       phases: false,
       json: true,
@@ -52,6 +53,15 @@ describe('reading the command line', () => {
     ]);
     expect(complaint('run a.o --global a=x')).toBe('The value of --global a is a whole number, not `x`.');
     expect(complaint('run a.o --global a')).toBe('--global takes NAME=VALUE, not `a`.');
+  });
+
+  it('reads what is attached to which function', () => {
+    const request = read('run a.o --attach log=parse --attach ../b.bpf.o:new=old');
+    expect(request.command === 'run' && request.attach).toEqual([
+      { program: 'log', function: 'parse' },
+      { file: '../b.bpf.o', program: 'new', function: 'old' },
+    ]);
+    expect(complaint('run a.o --attach log')).toBe('--attach takes [FILE:]PROGRAM=FUNCTION, not `log`.');
   });
 
   it('helps with everything, and with one command', () => {

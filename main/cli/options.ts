@@ -35,6 +35,14 @@ export interface GlobalAssignment {
   readonly value: bigint;
 }
 
+/** A program that is attached to a function of the one that runs. */
+export interface AttachOption {
+  /** The object that it is in; absent: the same one. */
+  readonly file?: string;
+  readonly program: string;
+  readonly function: string;
+}
+
 export interface RunRequest {
   readonly command: 'run';
   readonly file: string;
@@ -44,6 +52,7 @@ export interface RunRequest {
   readonly packet?: string;
   readonly scenario?: string;
   readonly globals: readonly GlobalAssignment[];
+  readonly attach: readonly AttachOption[];
   readonly maxSteps: number;
   /** Each phase of an unwinding. */
   readonly phases: boolean;
@@ -79,6 +88,7 @@ const OPTIONS: Readonly<Record<CommandName, NonNullable<ParseArgsConfig['options
     packet: { type: 'string' },
     scenario: { type: 'string' },
     global: { type: 'string', multiple: true },
+    attach: { type: 'string', multiple: true },
     'max-steps': { type: 'string' },
     phases: { type: 'boolean' },
     json: { type: 'boolean' },
@@ -128,6 +138,7 @@ export function parseRequest(words: readonly string[]): Request {
         ...(packet === undefined ? {} : { packet }),
         ...(scenario === undefined ? {} : { scenario }),
         globals: texts(values['global']).map(globalAssignment),
+        attach: texts(values['attach']).map(attachOption),
         maxSteps: maxSteps(text(values['max-steps'])),
         phases: values['phases'] === true,
         json: values['json'] === true,
@@ -206,6 +217,15 @@ function globalAssignment(word: string): GlobalAssignment {
     throw usage(`The value of --global ${name} is a whole number, not \`${value}\`.`, 'run');
   }
   return { name, value: value.startsWith('-') ? -BigInt(value.slice(1)) : BigInt(value) };
+}
+
+/** `[FILE:]PROGRAM=FUNCTION` */
+function attachOption(word: string): AttachOption {
+  const [, file, program, func] = /^(?:(.+):)?([^:=]+)=([^:=]+)$/.exec(word) ?? [];
+  if (program === undefined || func === undefined) {
+    throw usage(`--attach takes [FILE:]PROGRAM=FUNCTION, not \`${word}\`.`, 'run');
+  }
+  return { ...(file === undefined ? {} : { file }), program, function: func };
 }
 
 /** The word of a list that was probably meant, by the number of letters to change. */

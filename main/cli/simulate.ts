@@ -11,10 +11,17 @@ import type { RunReport } from './format/run.ts';
 import type { Throw } from './format/unwinding.ts';
 import { unwoundFrames } from './format/run.ts';
 
+export interface Attached {
+  readonly object: ObjectFile;
+  readonly verification: Verification;
+}
+
 export interface Simulation {
   readonly object: ObjectFile;
   /** Of the program to run; accepted. */
   readonly verification: Verification;
+  /** Programs attached to functions of it, verified. */
+  readonly attach: readonly Attached[];
   /** As the user asked: for programs that a tail call leads to. */
   readonly profile: Profile | undefined;
   readonly scenario: Scenario;
@@ -22,10 +29,13 @@ export interface Simulation {
 }
 
 export function simulate(simulation: Simulation): RunReport {
-  const { object, verification, profile, scenario, maxSteps } = simulation;
+  const { object, verification, attach, profile, scenario, maxSteps } = simulation;
   const { program } = verification;
   const options = profile === undefined ? {} : { profile };
-  const known = new Map([[program, verification]]);
+  const known = new Map([
+    [program, verification],
+    ...attach.map((one) => [one.verification.program, one.verification] as const),
+  ]);
   const factsOf = (target: Program): Verification => {
     const facts = known.get(target) ?? verify(target, options);
     known.set(target, facts);
@@ -38,15 +48,17 @@ export function simulate(simulation: Simulation): RunReport {
     scenario,
     maxSteps,
     factsOf,
+    attach: attach.map((one) => ({ object: one.object, program: one.verification.program })),
   });
-  const thrown = lastThrow(object, result);
+  const throws = result.throws.map((plan) => throwOf(plan, program, known));
+  const thrown = lastThrow(result, throws.at(-1)?.program);
   return {
     program,
     profile: result.profile,
     verdict: 'accepted',
     ...(result.retval === undefined ? {} : { retval: result.retval }),
     ...(thrown === undefined ? {} : { thrown }),
-    throws: result.throws.map((plan) => throwOf(object, program, plan, known)),
+    throws,
     steps: result.steps,
     ledger: result.ledger,
     output: result.output,
@@ -59,39 +71,29 @@ export function simulate(simulation: Simulation): RunReport {
  * All that was thrown: a program that is entered by a tail call is a boundary of its own, so one run may throw, return
  * to its caller and throw again. The cookie is the last one, since that is what the result came from.
  */
-function lastThrow(object: ObjectFile, { program, throws, callback }: RunResult): RunReport['thrown'] {
+function lastThrow({ throws, callback }: RunResult, program: Program | undefined): RunReport['thrown'] {
   const last = throws.at(-1);
   const at = last?.steps.find((step) => step.kind === 'throw');
-  const innermost = last?.steps.find((step) => step.kind === 'enter-frame');
-  if (last === undefined || at === undefined || innermost === undefined) return undefined;
+  if (last === undefined || at === undefined || program === undefined) return undefined;
   return {
     cookie: last.cookie,
     insn: at.insn,
-    program: programOfFrame(object, program, innermost.frame.name, at.insn),
+    program,
     unwound: unwoundFrames(throws.flatMap(({ steps }) => steps)),
     ...(callback === undefined ? {} : { callback: { name: callback.name, how: callback.how } }),
   };
 }
 
 /** A throw with the assertion that it came from. */
-function throwOf(
-  object: ObjectFile,
-  started: Program,
-  plan: UnwindPlan,
-  known: ReadonlyMap<Program, Verification>,
-): Throw {
+function throwOf(plan: UnwindPlan, started: Program, known: ReadonlyMap<Program, Verification>): Throw {
   const at = plan.steps.find((step) => step.kind === 'throw');
-  const innermost = plan.steps.find((step) => step.kind === 'enter-frame');
-  const program = programOfFrame(object, started, innermost?.frame.name ?? '', at?.insn ?? 0);
+  const program = programOf(plan, started, known.keys());
   const assertion = known.get(program)?.assertions.find(({ throwInsn }) => throwInsn === at?.insn);
   return { plan, program, ...(assertion === undefined ? {} : { assertion }) };
 }
 
-/** The program that a frame belongs to: after a tail call not the one that was started. */
-function programOfFrame(object: ObjectFile, started: Program, name: string, insn: number): Program {
-  const contains = (program: Program): boolean =>
-    program.subprograms.some(
-      (subprogram) => subprogram.name === name && insn >= subprogram.start && insn < subprogram.end,
-    );
-  return contains(started) ? started : (object.programs.find(contains) ?? started);
+/** The program that threw: after a tail call, or when something is attached, not the one that was started. */
+function programOf(plan: UnwindPlan, started: Program, others: Iterable<Program>): Program {
+  const outermost = plan.steps.findLast((step) => step.kind === 'enter-frame')?.frame.name;
+  return [started, ...others].find((program) => program.subprograms[0]?.name === outermost) ?? started;
 }
