@@ -17,7 +17,7 @@ import { BPF_REG_FP, SCALAR_VALUE } from './types.ts';
 export function markChainPrecision(env: Env, register: number): void {
   const wanted = wantedOf(env);
   wanted.reset(env.state.frames.length - 1);
-  if (env.frame.w[register * ROW + TYPE] !== SCALAR_VALUE) env.fail('verifier bug: precision asked for a pointer');
+  if (env.frame.w[register * ROW + TYPE] !== SCALAR_VALUE) env.fail('verifier bug: backtracking misuse');
   wanted.setRegister(register);
   walk(env, env.state, wanted);
 }

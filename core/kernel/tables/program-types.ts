@@ -131,6 +131,8 @@ export function contextAccess(
 ): ContextAccess | undefined {
   const { layout } = PROGRAM_TYPES[type];
   if (layout === 'btf') return undefined;
+  // Linux compares the offset without its sign here, and so lets a tracepoint read what lies before its record.
+  if (type === 'tracepoint' && off < 0 && off % size === 0 && access === 'read') return SCALAR;
   return find(CONTEXT_FIELDS[layout], attachType, off, size, access === 'write');
 }
 

@@ -152,6 +152,7 @@ describe('context accesses', () => {
     ['socket_filter', undefined, 76, 4, 'read', undefined],
     ['kprobe', undefined, 0, 8, 'read', 'scalar'],
     ['kprobe', undefined, 1 << 20, 8, 'read', undefined],
+    ['tracepoint', undefined, -8, 8, 'read', 'scalar'],
     ['xdp', undefined, -4, 4, 'read', undefined],
     ['xdp', undefined, 2, 4, 'read', undefined],
   ] as const)('%s %s at %i, %i bytes, %s: %s', (type, attachType, off, size, access, value) => {

@@ -93,7 +93,6 @@ export const ARG_CONST_SIZE = 6;
 export const ARG_CONST_SIZE_OR_ZERO = 7;
 export const ARG_PTR_TO_CTX = 8;
 export const ARG_ANYTHING = 9;
-export const ARG_SCALAR = 10;
 export const ARG_PTR_TO_SPIN_LOCK = 11;
 export const ARG_PTR_TO_SOCK_COMMON = 12;
 export const ARG_PTR_TO_SOCKET = 13;

@@ -23,7 +23,6 @@ import {
   ARG_PTR_TO_SPIN_LOCK,
   ARG_PTR_TO_STACK,
   ARG_PTR_TO_TIMER,
-  ARG_SCALAR,
 } from '../../kernel/tables/type-flags.ts';
 import type { Helper } from '../../kernel/tables/helpers.ts';
 import { BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_PERCPU_ARRAY, mapTypeName } from '../../kernel/tables/map-types.ts';
@@ -154,7 +153,6 @@ const COMPATIBLE: ReadonlyMap<number, readonly number[]> = new Map([
   [ARG_CONST_SIZE, SCALARS],
   [ARG_CONST_SIZE_OR_ZERO, SCALARS],
   [ARG_CONST_ALLOC_SIZE_OR_ZERO, SCALARS],
-  [ARG_SCALAR, SCALARS],
   [ARG_CONST_MAP_PTR, [CONST_PTR_TO_MAP]],
   [ARG_PTR_TO_CTX, [PTR_TO_CTX]],
   [ARG_PTR_TO_SOCK_COMMON, SOCKS],
@@ -186,6 +184,23 @@ export interface TypeDemand {
   readonly kptr: BtfField | undefined;
 }
 
+/** BTF pointers that an argument can be, null or not. */
+const BTF_POINTERS: ReadonlySet<number> = new Set([
+  PTR_TO_BTF_ID,
+  PTR_TO_BTF_ID | PTR_MAYBE_NULL,
+  PTR_TO_BTF_ID | PTR_TRUSTED,
+  PTR_TO_BTF_ID | PTR_TRUSTED | PTR_MAYBE_NULL,
+  PTR_TO_BTF_ID | MEM_RCU,
+  PTR_TO_BTF_ID | MEM_RCU | PTR_MAYBE_NULL,
+  PTR_TO_BTF_ID | MEM_ALLOC,
+  PTR_TO_BTF_ID | MEM_ALLOC | MEM_PERCPU,
+  PTR_TO_BTF_ID | MEM_PERCPU,
+  PTR_TO_BTF_ID | MEM_PERCPU | MEM_RCU,
+  PTR_TO_BTF_ID | MEM_PERCPU | PTR_TRUSTED,
+]);
+
+const TAKES_OWN_OBJECTS: ReadonlySet<string> = new Set(['spin_lock', 'spin_unlock', 'kptr_xchg']);
+
 /** Checks a register's type against an argument's (check_reg_type). */
 export function checkRegisterType(env: Env, regno: number, demand: TypeDemand): void {
   const { w } = env.frame;
@@ -210,8 +225,10 @@ export function checkRegisterType(env: Env, regno: number, demand: TypeDemand): 
     }
     return;
   }
+  if (!BTF_POINTERS.has(actual)) env.fail('verifier bug: invalid PTR_TO_BTF_ID register for type match');
   if ((actual & MEM_PERCPU) !== 0 && (actual & MEM_ALLOC) === 0) return;
   if ((actual & MEM_ALLOC) !== 0) {
+    if (!TAKES_OWN_OBJECTS.has(helper)) env.fail('verifier bug: unimplemented handling of MEM_ALLOC');
     if (helper === 'kptr_xchg' && regno === 2) checkKptrMatch(env, demand.kptr!, regno);
     return;
   }

@@ -11,6 +11,7 @@ import { profileRules } from '../../exceptions/profile.ts';
 import { mayAccessPacket } from '../../kernel/tables/program-types.ts';
 import { isKfuncCall } from '../../isa/control-flow.ts';
 import type { Btf } from '../../object/btf/btf.ts';
+import { BTF_KIND_FUNC } from '../../object/btf/kinds.ts';
 import { isGplCompatible } from '../btf-access.ts';
 import type { Env } from '../context.ts';
 import { KERNEL_BTF, PROGRAM_BTF } from '../context.ts';
@@ -395,8 +396,10 @@ export function admitKfuncCalls(env: Env): void {
       if (!isGplCompatible(env.program.license)) {
         env.fail('cannot call kernel function from non-GPL compatible program');
       }
-      const name = env.btfs[KERNEL_BTF].name(insns.imm[insn]!);
-      if (name.startsWith(METADATA)) env.fail('metadata kfuncs require device-bound program');
+      const id = insns.imm[insn]!;
+      const btf = env.btfs[KERNEL_BTF];
+      if (btf.kind(id) !== BTF_KIND_FUNC) env.fail(`kernel btf_id ${id} is not a function`);
+      if (btf.name(id).startsWith(METADATA)) env.fail('metadata kfuncs require device-bound program');
     }
   }
 }
