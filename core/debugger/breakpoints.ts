@@ -58,7 +58,8 @@ export function parseLocation(text: string): Location {
   if (insn !== null) return { kind: 'instruction', insn: Number(insn[1]) };
   if (/^\d+$/.test(word)) return { kind: 'line', line: Number(word) };
   const call = /^(helper|kfunc|call):(\S+)$/.exec(word);
-  if (call !== null) return { kind: 'call', of: call[1] === 'call' ? 'any' : (call[1] as 'helper' | 'kfunc'), name: call[2]! };
+  if (call !== null)
+    return { kind: 'call', of: call[1] === 'call' ? 'any' : (call[1] as 'helper' | 'kfunc'), name: call[2]! };
   const map = /^map:(\S+)$/.exec(word);
   if (map !== null) return { kind: 'map', name: map[1]! };
   const line = /^(.+):(\d+)$/.exec(word);
@@ -92,9 +93,13 @@ function insnsOf(location: Location, program: Program, selected: Program): numbe
     case 'instruction':
       return program === selected && isInstruction(program, location.insn) ? [location.insn] : [];
     case 'call':
-      return calls(program).filter(({ name, of }) => (location.of === 'any' || of === location.of) && isName(name, location.name)).map(({ insn }) => insn);
+      return calls(program)
+        .filter(({ name, of }) => (location.of === 'any' || of === location.of) && isName(name, location.name))
+        .map(({ insn }) => insn);
     case 'throw':
-      return calls(program).filter(({ name }) => name === 'bpf_throw').map(({ insn }) => insn);
+      return calls(program)
+        .filter(({ name }) => name === 'bpf_throw')
+        .map(({ insn }) => insn);
     case 'phase':
       return [];
     case 'map':
@@ -133,9 +138,16 @@ function mapWriters(program: Program, name: string): number[] {
   const insns = program.instructions;
   const map = program.maps.findIndex((definition) => definition.name === name);
   const uses = Array.from({ length: insns.length }, (_, i) => i).some(
-    (i) => insns.isLdImm64(i) && insns.imm[i] === map && (insns.src[i] === BPF_PSEUDO_MAP_FD || insns.src[i] === BPF_PSEUDO_MAP_VALUE),
+    (i) =>
+      insns.isLdImm64(i) &&
+      insns.imm[i] === map &&
+      (insns.src[i] === BPF_PSEUDO_MAP_FD || insns.src[i] === BPF_PSEUDO_MAP_VALUE),
   );
-  return map >= 0 && uses ? calls(program).filter((call) => MAP_WRITERS.has(call.name)).map(({ insn }) => insn) : [];
+  return map >= 0 && uses
+    ? calls(program)
+        .filter((call) => MAP_WRITERS.has(call.name))
+        .map(({ insn }) => insn)
+    : [];
 }
 
 function nowhere(location: Location, object: ObjectFile, selected: Program): BailoutError {
@@ -147,15 +159,33 @@ function nowhere(location: Location, object: ObjectFile, selected: Program): Bai
   switch (location.kind) {
     case 'line': {
       const { file } = location;
-      const lines = object.programs.flatMap(({ lineInfo }) => lineInfo.filter((entry) => file === undefined || isFile(entry.file, file)));
-      if (lines.length === 0) return error(file === undefined ? 'The object has no source lines.' : `No code comes from ${file}.`, 'Was it compiled with -g?');
+      const lines = object.programs.flatMap(({ lineInfo }) =>
+        lineInfo.filter((entry) => file === undefined || isFile(entry.file, file)),
+      );
+      if (lines.length === 0)
+        return error(
+          file === undefined ? 'The object has no source lines.' : `No code comes from ${file}.`,
+          'Was it compiled with -g?',
+        );
       const next = Math.min(...lines.map(({ line }) => line).filter((line) => line > location.line));
-      return error(`No code begins at line ${location.line}.`, Number.isFinite(next) ? `The next line with code is ${next}.` : undefined);
+      return error(
+        `No code begins at line ${location.line}.`,
+        Number.isFinite(next) ? `The next line with code is ${next}.` : undefined,
+      );
     }
     case 'function':
-      return error(`There is no function \`${location.name}\`.`, guess(location.name, object.programs.flatMap(({ subprograms }) => subprograms.map(({ name }) => name))));
+      return error(
+        `There is no function \`${location.name}\`.`,
+        guess(
+          location.name,
+          object.programs.flatMap(({ subprograms }) => subprograms.map(({ name }) => name)),
+        ),
+      );
     case 'instruction':
-      return error(`${selected.name} has no instruction ${location.insn}.`, `It has ${selected.instructions.length}, counted from 0.`);
+      return error(
+        `${selected.name} has no instruction ${location.insn}.`,
+        `It has ${selected.instructions.length}, counted from 0.`,
+      );
     case 'call': {
       const names = object.programs.flatMap((program) => calls(program).map(({ name }) => name));
       return error(`Nothing calls ${location.name}.`, guess(location.name, names));
@@ -163,7 +193,13 @@ function nowhere(location: Location, object: ObjectFile, selected: Program): Bai
     case 'throw':
       return error('Nothing throws: no program calls bpf_throw.');
     case 'map':
-      return error(`No program changes a map \`${location.name}\` by a call.`, guess(location.name, object.maps.map(({ name }) => name)) ?? `Stores are found by a watchpoint: watch ${location.name}[KEY]`);
+      return error(
+        `No program changes a map \`${location.name}\` by a call.`,
+        guess(
+          location.name,
+          object.maps.map(({ name }) => name),
+        ) ?? `Stores are found by a watchpoint: watch ${location.name}[KEY]`,
+      );
     case 'phase':
       return error('There is no unwinding.');
   }

@@ -68,7 +68,12 @@ export function registersView(machine: Machine, frame: number): RegisterView[] {
     const value = registerOf(machine, frames, frame, i);
     if (value.kind !== 'scalar') return { name: `r${i}` };
     const pointsTo = symbolOf(machine, value.bits);
-    return { name: `r${i}`, value: hex(value.bits), decimal: String(BigInt.asIntN(64, value.bits)), ...(pointsTo === undefined ? {} : { pointsTo }) };
+    return {
+      name: `r${i}`,
+      value: hex(value.bits),
+      decimal: String(BigInt.asIntN(64, value.bits)),
+      ...(pointsTo === undefined ? {} : { pointsTo }),
+    };
   });
 }
 
@@ -78,7 +83,8 @@ export function symbolOf(machine: Machine, address: bigint): string | undefined 
   if (offset === undefined) return undefined;
   for (const frame of machine.frames()) {
     const distance = offset - frame.framePointer;
-    if (distance <= 0 && distance >= -512) return distance === 0 ? `fp of ${frame.name}` : `fp${distance} of ${frame.name}`;
+    if (distance <= 0 && distance >= -512)
+      return distance === 0 ? `fp of ${frame.name}` : `fp${distance} of ${frame.name}`;
   }
   const code = machine.locate(offset);
   if (code !== undefined) return `insn ${code.insn} of ${code.program.name}`;
@@ -162,7 +168,12 @@ function found(step: Extract<UnwindStep, { kind: 'release' }>): string {
 export interface DescriptorView {
   readonly function: string;
   readonly insn: number;
-  readonly entries: readonly { readonly place: string; readonly type: string; readonly release: string; readonly acquiredAt: readonly number[] }[];
+  readonly entries: readonly {
+    readonly place: string;
+    readonly type: string;
+    readonly release: string;
+    readonly acquiredAt: readonly number[];
+  }[];
 }
 
 export function descriptorsView(session: Session): DescriptorView[] {
@@ -189,11 +200,14 @@ export function mapEntries(session: Session, machine: Machine, map: BpfMap, limi
   const { btf } = session.symbols;
   const read = (address: bigint, size: number): Uint8Array => {
     const offset = machine.memory.offset(address);
-    return offset === undefined ? readMemory(machine, address, size) : machine.memory.bytes.slice(offset, offset + size);
+    return offset === undefined
+      ? readMemory(machine, address, size)
+      : machine.memory.bytes.slice(offset, offset + size);
   };
   const show = (typeId: number, offset: number, size: number): string => {
     const address = machine.memory.pointer(offset);
-    if (btf === undefined || typeId === 0) return Array.from(read(address, size), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+    if (btf === undefined || typeId === 0)
+      return Array.from(read(address, size), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
     return formatValue({ kind: 'place', type: btfType(btf, typeId), address }, read);
   };
   return unseen(machine, 64, () => {

@@ -101,7 +101,8 @@ export class MachineScope implements Scope {
     const register = registerNumber(name);
     if (register !== undefined) return this.register(register);
     if (name.startsWith('$')) return this.#special(name);
-    if (name.startsWith('map ')) return this.#symbols.isMap(name.slice(4)) ? { kind: 'map', name: name.slice(4) } : undefined;
+    if (name.startsWith('map '))
+      return this.#symbols.isMap(name.slice(4)) ? { kind: 'map', name: name.slice(4) } : undefined;
     if (name === 'map') return { kind: 'map', name: '' };
     const variable = this.#symbols.variable(name);
     if (variable !== undefined) return this.#variable(name, variable);
@@ -143,7 +144,10 @@ export class MachineScope implements Scope {
     const { current } = this.#machine.kernel.contexts;
     if (program === undefined || current === undefined) return undefined;
     const struct = CONTEXTS[program.type];
-    const type = struct === undefined ? undefined : this.types.resolve({ at: 0, keyword: 'struct', name: struct, stars: 0, lengths: [] });
+    const type =
+      struct === undefined
+        ? undefined
+        : this.types.resolve({ at: 0, keyword: 'struct', name: struct, stars: 0, lengths: [] });
     return scalar(pointerTo(type ?? UNSIGNED_LONG), this.#machine.memory.pointer(current.offset));
   }
 
@@ -172,11 +176,15 @@ export class MachineScope implements Scope {
         return number(machine.kernel.cpu);
       case '$cookie': {
         const plan = machine.unwinding ?? machine.throws.at(-1);
-        return plan === undefined ? { kind: 'nothing', type: UNSIGNED_LONG, why: 'nothing was thrown' } : scalar(UNSIGNED_LONG, plan.cookie);
+        return plan === undefined
+          ? { kind: 'nothing', type: UNSIGNED_LONG, why: 'nothing was thrown' }
+          : scalar(UNSIGNED_LONG, plan.cookie);
       }
       case '$retval': {
         const { end } = machine;
-        return end?.kind === 'exit' ? scalar(LONG, BigInt.asIntN(32, end.value)) : { kind: 'nothing', type: LONG, why: 'the run has not returned' };
+        return end?.kind === 'exit'
+          ? scalar(LONG, BigInt.asIntN(32, end.value))
+          : { kind: 'nothing', type: LONG, why: 'the run has not returned' };
       }
       default:
         return undefined;
@@ -221,7 +229,7 @@ function readContext(machine: Machine, offset: number, size: number): Uint8Array
   const bytes = new Uint8Array(size);
   const here = machine.checkpoint();
   try {
-    for (let i = 0; i < size; ) {
+    for (let i = 0; i < size;) {
       const width = (offset + i) % 4 === 0 && size - i >= 4 ? 4 : 1;
       const value = BigInt.asUintN(64, machine.kernel.contextLoad(offset + i, width));
       for (let k = 0; k < width; k++) bytes[i + k] = Number(BigInt.asUintN(8, value >> BigInt(8 * k)));
@@ -234,7 +242,13 @@ function readContext(machine: Machine, offset: number, size: number): Uint8Array
 }
 
 /** The value of a key in a map, as the running CPU sees it; looking changes nothing, not even which element an LRU map used last. */
-export function elementOf(machine: Machine, symbols: Symbols, name: string, key: Value, read: (address: bigint, size: number) => Uint8Array): Value {
+export function elementOf(
+  machine: Machine,
+  symbols: Symbols,
+  name: string,
+  key: Value,
+  read: (address: bigint, size: number) => Uint8Array,
+): Value {
   const { kernel } = machine;
   const map = kernel.maps.byName(name);
   const { btf } = symbols;
@@ -250,14 +264,23 @@ export function elementOf(machine: Machine, symbols: Symbols, name: string, key:
 }
 
 /** The bytes of a key: a number in the width of the map's keys, a struct as it lies in memory, a text padded with zeros. */
-function keyBytes(map: BpfMap, symbols: Symbols, key: Value, read: (address: bigint, size: number) => Uint8Array): Uint8Array {
+function keyBytes(
+  map: BpfMap,
+  symbols: Symbols,
+  key: Value,
+  read: (address: bigint, size: number) => Uint8Array,
+): Uint8Array {
   const bytes = new Uint8Array(map.keySize);
   const { btf } = symbols;
-  const keyType = btf !== undefined && map.definition.keyTypeId !== 0 ? btfType(btf, map.definition.keyTypeId) : undefined;
-  const isNumber = key.kind === 'scalar' || (key.kind === 'place' && ['integer', 'enum', 'pointer'].includes(shapeOf(key.type).kind));
+  const keyType =
+    btf !== undefined && map.definition.keyTypeId !== 0 ? btfType(btf, map.definition.keyTypeId) : undefined;
+  const isNumber =
+    key.kind === 'scalar' || (key.kind === 'place' && ['integer', 'enum', 'pointer'].includes(shapeOf(key.type).kind));
   if (isNumber) {
     if (map.keySize > 8) {
-      throw new ValueError(`A key of ${map.name} has ${map.keySize} bytes, which is no number: name a place in memory, *(TYPE *)ADDRESS`);
+      throw new ValueError(
+        `A key of ${map.name} has ${map.keySize} bytes, which is no number: name a place in memory, *(TYPE *)ADDRESS`,
+      );
     }
     const { bits } = numberOf(key, read);
     for (let i = 0; i < bytes.length; i++) bytes[i] = Number(BigInt.asUintN(8, bits >> BigInt(8 * i)));

@@ -61,7 +61,9 @@ export class StopSearch implements Search {
         if (after !== before[i]) this.hitWatchpoints.push({ watchpoint, before: before[i] ?? '', after });
       });
     }
-    this.hitBreakpoints = this.#breakpoints.filter((breakpoint) => isHit(breakpoint, machine, this.#scope) && !this.#isIgnored(breakpoint));
+    this.hitBreakpoints = this.#breakpoints.filter(
+      (breakpoint) => isHit(breakpoint, machine, this.#scope) && !this.#isIgnored(breakpoint),
+    );
     if (this.hitBreakpoints.length > 0 || this.hitWatchpoints.length > 0) return 'hit';
     return this.#look(machine) ? 'step' : 'miss';
   }
@@ -78,7 +80,10 @@ export class StopSearch implements Search {
     if (this.#watchpoints.length === 0 || machine.end !== undefined) return false;
     const at = machine.location;
     const pending = machine.unwinding !== undefined && machine.phase < machine.unwinding.steps.length;
-    const can = pending || (at !== undefined && this.#watchpoints.some((watchpoint) => watchpoint.marks.some((marks) => marks.of(at.program)[at.insn] === 1)));
+    const can =
+      pending ||
+      (at !== undefined &&
+        this.#watchpoints.some((watchpoint) => watchpoint.marks.some((marks) => marks.of(at.program)[at.insn] === 1)));
     if (can) this.#before = this.#watchpoints.map((watchpoint) => watchpoint.show());
     return can;
   }
@@ -267,7 +272,10 @@ export class RegisterWriteSearch implements Search {
     const { program } = frame.image;
     // A call leaves its result in R0; R1 to R5 are gone after it, which nobody would call writing them.
     if (isCall(program, frame.insn)) return this.#register === 0 ? 'hit' : 'miss';
-    return (program.instructions.dst[frame.insn] === this.#register || this.#register === 0) && this.#writes(program, frame.insn) ? 'hit' : 'miss';
+    return (program.instructions.dst[frame.insn] === this.#register || this.#register === 0) &&
+      this.#writes(program, frame.insn)
+      ? 'hit'
+      : 'miss';
   }
 
   #writes(program: Program, insn: number): boolean {

@@ -39,7 +39,12 @@ export interface Stopped {
   readonly why: 'step' | 'breakpoint' | 'watchpoint' | 'end' | 'start' | 'limit' | 'cancelled';
   readonly position: Position;
   readonly breakpoints: readonly Breakpoint[];
-  readonly watchpoints: readonly { readonly id: number; readonly expression: string; readonly before: string; readonly after: string }[];
+  readonly watchpoints: readonly {
+    readonly id: number;
+    readonly expression: string;
+    readonly before: string;
+    readonly after: string;
+  }[];
 }
 
 /** Who wrote something last. */
@@ -92,7 +97,10 @@ export class Session {
   select(name: string): Program {
     const program = this.object.programs.find((candidate) => candidate.name === name);
     if (program === undefined) {
-      const near = nearest(name, this.object.programs.map((candidate) => candidate.name));
+      const near = nearest(
+        name,
+        this.object.programs.map((candidate) => candidate.name),
+      );
       throw new BailoutError('NO_PROGRAM', `${this.object.name} has no program \`${name}\`.`, {
         hint: near === undefined ? undefined : `Did you mean \`${near}\`?`,
       });
@@ -146,7 +154,8 @@ export class Session {
 
   get scope(): MachineScope {
     const { timeline } = this;
-    if (this.#scope === undefined) this.#scope = new MachineScope(this.symbols, timeline.machine, () => timeline.position);
+    if (this.#scope === undefined)
+      this.#scope = new MachineScope(this.symbols, timeline.machine, () => timeline.position);
     return this.#scope;
   }
 
@@ -171,8 +180,15 @@ export class Session {
     }
     if (this.#live === undefined) {
       const { object, scenario, maxSteps } = this;
-      const facts = (program: Program): Verification | undefined => (program.loadError === undefined ? this.verification(program) : undefined);
-      this.#live = new LiveTimeline({ object, scenario, maxSteps, profile: this.#profile ?? 'proposal', factsOf: facts });
+      const facts = (program: Program): Verification | undefined =>
+        program.loadError === undefined ? this.verification(program) : undefined;
+      this.#live = new LiveTimeline({
+        object,
+        scenario,
+        maxSteps,
+        profile: this.#profile ?? 'proposal',
+        factsOf: facts,
+      });
       this.#timeline = this.#live;
       this.#scope = undefined;
     }
@@ -195,7 +211,8 @@ export class Session {
     const { machine, position } = this.timeline;
     // A breakpoint on the first instruction is one, too.
     search.begin(machine);
-    if (search.stops(this.program)?.[0] === 1 && search.test(machine) === 'hit') return this.#report('hit', search, started.position);
+    if (search.stops(this.program)?.[0] === 1 && search.test(machine) === 'hit')
+      return this.#report('hit', search, started.position);
     return this.#search(search, search, 'forwards', limits, position);
   }
 
@@ -376,7 +393,10 @@ export class Session {
   /** Adds a breakpoint; without a location, where the program stands. */
   addBreakpoint(text: string, options: { readonly condition?: string; readonly temporary?: boolean } = {}): Breakpoint {
     const location: Location = text === '' ? this.#hereAsLocation() : parseLocation(text);
-    const condition = options.condition === undefined ? {} : { condition: new CompiledExpression(options.condition, this.symbols.types) };
+    const condition =
+      options.condition === undefined
+        ? {}
+        : { condition: new CompiledExpression(options.condition, this.symbols.types) };
     const insns = resolveLocation(location, this.object, this.#programForInsns());
     const breakpoint: Breakpoint = {
       id: this.#nextId++,
@@ -396,7 +416,10 @@ export class Session {
   addWatchpoint(text: string): Watchpoint {
     // Needs values to compare, so a kernel, but no run.
     if (this.#timeline === undefined) this.liveTimeline();
-    const expression = new CompiledExpression(/^0x[0-9a-f]+$/i.test(text.trim()) ? `*(u64 *)${text.trim()}` : text, this.symbols.types);
+    const expression = new CompiledExpression(
+      /^0x[0-9a-f]+$/i.test(text.trim()) ? `*(u64 *)${text.trim()}` : text,
+      this.symbols.types,
+    );
     const added = watchpoint(this.#nextId++, expression, this.scope);
     this.watchpoints.push(added);
     return added;
@@ -410,13 +433,18 @@ export class Session {
       return index >= 0;
     };
     if (!find(this.breakpoints) && !find(this.watchpoints)) {
-      throw new BailoutError('NO_BREAKPOINT', `There is no breakpoint or watchpoint ${id}.`, { hint: 'info breakpoints lists them.' });
+      throw new BailoutError('NO_BREAKPOINT', `There is no breakpoint or watchpoint ${id}.`, {
+        hint: 'info breakpoints lists them.',
+      });
     }
   }
 
   find(id: number): Breakpoint | Watchpoint {
     const found = this.breakpoints.find((item) => item.id === id) ?? this.watchpoints.find((item) => item.id === id);
-    if (found === undefined) throw new BailoutError('NO_BREAKPOINT', `There is no breakpoint or watchpoint ${id}.`, { hint: 'info breakpoints lists them.' });
+    if (found === undefined)
+      throw new BailoutError('NO_BREAKPOINT', `There is no breakpoint or watchpoint ${id}.`, {
+        hint: 'info breakpoints lists them.',
+      });
     return found;
   }
 
@@ -460,7 +488,9 @@ export class Session {
       const entry = this.#entryOf(here, caller, limits);
       timeline.seek(here);
       const until = entry ?? timeline.runs[here.run]?.first ?? timeline.first;
-      if (timeline.searchBackward(new RegisterWriteSearch(register, frame.framePointer), { ...limits, until }) === 'hit') {
+      if (
+        timeline.searchBackward(new RegisterWriteSearch(register, frame.framePointer), { ...limits, until }) === 'hit'
+      ) {
         return this.#written();
       }
       // A function begins with what its caller had in all registers.
@@ -470,7 +500,11 @@ export class Session {
     }
   }
 
-  #entryOf(here: Position, caller: Parameters<typeof callSearchOf>[0] | undefined, limits: Limits): Position | undefined {
+  #entryOf(
+    here: Position,
+    caller: Parameters<typeof callSearchOf>[0] | undefined,
+    limits: Limits,
+  ): Position | undefined {
     if (caller === undefined) return undefined;
     this.timeline.seek(here);
     return this.timeline.searchBackward(callSearchOf(caller), limits) === 'hit' ? this.position : undefined;
@@ -478,14 +512,21 @@ export class Session {
 
   #whoWroteMemory(value: Value, text: string, limits: Limits): Written | undefined {
     if (value.kind === 'scalar' || value.kind === 'place') {
-      const address = value.kind === 'place' ? value.address : numberOf(value, (at, size) => this.scope.read(at, size)).bits;
+      const address =
+        value.kind === 'place' ? value.address : numberOf(value, (at, size) => this.scope.read(at, size)).bits;
       const size = value.kind === 'place' ? (sizeOf(value.type) ?? 8) : 8;
-      const found = this.timeline.searchBackward(new MemoryWriteSearch(address, size, (at, length) => this.scope.read(at, length)), limits);
+      const found = this.timeline.searchBackward(
+        new MemoryWriteSearch(address, size, (at, length) => this.scope.read(at, length)),
+        limits,
+      );
       if (found !== 'hit') return undefined;
       this.#backOne();
       return this.#written();
     }
-    throw new BailoutError('EXPRESSION_VALUE', `\`${text}\` is nothing that is written: name a register or a place in memory.`);
+    throw new BailoutError(
+      'EXPRESSION_VALUE',
+      `\`${text}\` is nothing that is written: name a register or a place in memory.`,
+    );
   }
 
   #written(): Written | undefined {

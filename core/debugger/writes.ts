@@ -33,7 +33,12 @@ export const memoryWriters = new Marks((program, i) => isCall(program, i) || isS
 
 /** Instructions that write a register, or change frames and so what the register is. */
 export function registerWriters(register: number): Marks {
-  return new Marks((program, i) => (registersWritten(program.instructions, i) & (1 << register)) !== 0 || isCall(program, i) || isExit(program.instructions, i));
+  return new Marks(
+    (program, i) =>
+      (registersWritten(program.instructions, i) & (1 << register)) !== 0 ||
+      isCall(program, i) ||
+      isExit(program.instructions, i),
+  );
 }
 
 export function isCall(program: Program, i: number): boolean {

@@ -9,6 +9,7 @@ Usage: bailout COMMAND FILE [OPTION…]
 Commands:
   verify FILE    verify programs as Linux 6.18 does, and say why one is rejected
   run FILE       run a program in a simulated kernel, and show what a throw unwinds
+  shell [SCRIPT] debug: breakpoints, stepping forwards and backwards, what is held and who wrote it
   disasm FILE    the instructions, with their source lines
   inspect FILE   what is in an object: programs, maps, functions, callbacks, relocations
 
@@ -56,6 +57,15 @@ Runs a program in a simulated kernel, and shows what it returned, what a throw u
 A program that the verifier rejects is not run.
 
 Exit status: 0 it returned, 1 rejected or ended by an error, 2 wrong usage, 3 unreadable input.
+`,
+  shell: `Usage: bailout shell [SCRIPT] [--object FILE] [--json]
+
+The debugger's commands, from a script, a pipe or a terminal (docs/debugger.md).
+
+  -o, --object FILE   loads an object first
+      --json          one JSON object for each command
+
+A script ends at the first command that fails, with that command's exit status: 2 wrong usage, 3 anything else.
 `,
   disasm: `Usage: bailout disasm FILE [--program NAME]
 

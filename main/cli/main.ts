@@ -4,6 +4,7 @@ import packageJson from '../../package.json';
 import { disasm } from './commands/disasm.ts';
 import { inspect } from './commands/inspect.ts';
 import { run } from './commands/run.ts';
+import { shell } from './commands/shell.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { nodeHost, writeTo } from './files.ts';
 import { COLOURED, PLAIN, wantsColour } from './format/style.ts';
@@ -13,7 +14,7 @@ import type { Request } from './options.ts';
 import { parseRequest } from './options.ts';
 import { formatError, statusOfError } from './report-error.ts';
 
-function perform(request: Request, host: Host): ExitStatus {
+function perform(request: Request, host: Host): ExitStatus | Promise<ExitStatus> {
   switch (request.command) {
     case 'help':
       host.write(request.about === undefined ? OVERVIEW : COMMAND_HELP[request.about]);
@@ -29,11 +30,13 @@ function perform(request: Request, host: Host): ExitStatus {
       return verifyCommand(request, host);
     case 'run':
       return run(request, host);
+    case 'shell':
+      return shell(request, host);
   }
 }
 
 try {
-  process.exitCode = perform(parseRequest(process.argv.slice(2)), nodeHost());
+  process.exitCode = await perform(parseRequest(process.argv.slice(2)), nodeHost());
 } catch (error) {
   const style = wantsColour(process.env, process.stderr.isTTY === true) ? COLOURED : PLAIN;
   if (!(error instanceof BailoutError)) {

@@ -59,22 +59,33 @@ export interface RunRequest {
   readonly json: boolean;
 }
 
-export type CommandName = 'disasm' | 'verify' | 'run' | 'inspect';
+export interface ShellRequest {
+  readonly command: 'shell';
+  /** Commands to carry out, one a line; without it they come from the terminal or a pipe. */
+  readonly script?: string;
+  /** Loaded before anything else. */
+  readonly object?: string;
+  readonly json: boolean;
+}
+
+export type CommandName = 'disasm' | 'verify' | 'run' | 'inspect' | 'shell';
 export type Request =
   | DisasmRequest
   | InspectRequest
   | VerifyRequest
   | RunRequest
+  | ShellRequest
   | { readonly command: 'help'; readonly about?: CommandName }
   | { readonly command: 'version' };
 
-export const COMMANDS: readonly CommandName[] = ['verify', 'run', 'disasm', 'inspect'];
+export const COMMANDS: readonly CommandName[] = ['verify', 'run', 'shell', 'disasm', 'inspect'];
 export const DEFAULT_MAX_STEPS = 100_000_000;
 
 /** Which options each command takes. */
 const OPTIONS: Readonly<Record<CommandName, NonNullable<ParseArgsConfig['options']>>> = {
   disasm: { program: { type: 'string', short: 'p' } },
   inspect: { json: { type: 'boolean' } },
+  shell: { json: { type: 'boolean' }, object: { type: 'string', short: 'o' } },
   verify: {
     program: { type: 'string', short: 'p' },
     profile: { type: 'string' },
@@ -108,6 +119,16 @@ export function parseRequest(words: readonly string[]): Request {
   if (rest.includes('--help') || rest.includes('-h')) return { command: 'help', about: command };
   const { values, positionals } = parseWords(command, rest);
   const [file, extra] = positionals;
+  if (command === 'shell') {
+    if (extra !== undefined) throw usage(`\`shell\` takes one script; \`${extra}\` is one too many.`, command);
+    const object = text(values['object']);
+    return {
+      command,
+      ...(file === undefined ? {} : { script: file }),
+      ...(object === undefined ? {} : { object }),
+      json: values['json'] === true,
+    };
+  }
   if (file === undefined) throw usage(`\`${command}\` needs an object file.`, command);
   if (extra !== undefined) throw usage(`\`${command}\` takes one object file; \`${extra}\` is one too many.`, command);
   const program = text(values['program']);

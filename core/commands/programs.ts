@@ -1,0 +1,168 @@
+/** Commands about the object, its programs, and what the verifier says of them. */
+import type { Profile } from '../exceptions/profile.ts';
+import { PROFILES, isProfile } from '../exceptions/profile.ts';
+import { loadObject } from '../object/object.ts';
+import { Session } from '../debugger/session.ts';
+import { baseName } from '../debugger/source.ts';
+import { placeView } from '../debugger/inspect.ts';
+import type { Command } from './command.ts';
+import { countOf, table, usageError, words } from './command.ts';
+
+const load: Command = {
+  name: 'load',
+  aliases: ['file'],
+  group: 'Programs',
+  usage: 'load FILE',
+  summary: 'loads an object file',
+  run(args, context) {
+    const path = args.trim();
+    if (path === '') throw usageError(load, 'Which file?');
+    const object = loadObject(context.host.readFile(path), {
+      name: baseName(path),
+      kernelBtf: context.host.kernelBtf(),
+    });
+    const session = new Session(object);
+    context.open(session, path);
+    const names = object.programs.map(({ name }) => name);
+    const selected = session.hasProgram ? `, ${session.program.name} is selected` : '';
+    return {
+      text: `${object.name}: ${names.length} ${names.length === 1 ? 'program' : 'programs'}, ${object.maps.length} ${object.maps.length === 1 ? 'map' : 'maps'}${selected}`,
+      data: { object: object.name, programs: names, maps: object.maps.map(({ name }) => name) },
+    };
+  },
+};
+
+const prog: Command = {
+  name: 'prog',
+  aliases: ['program'],
+  group: 'Programs',
+  usage: 'prog list | prog select NAME',
+  summary: 'lists the programs, and selects one',
+  run(args, { session }) {
+    const [what = 'list', name] = words(args);
+    if (what === 'select') {
+      if (name === undefined) throw usageError(prog, 'Which program?');
+      const program = session.select(name);
+      return { text: `${program.name} (${program.section}) is selected.`, data: { program: program.name } };
+    }
+    if (what !== 'list') throw usageError(prog, `\`${what}\` is nothing that can be done with programs.`);
+    const data = session.object.programs.map((program) => ({
+      name: program.name,
+      type: program.type,
+      section: program.section,
+      insns: program.instructions.length,
+      selected: session.hasProgram && session.program === program,
+    }));
+    return {
+      text: table(
+        data.map((row) => [
+          `${row.selected ? '*' : ' '} ${row.name}`,
+          row.type,
+          row.section,
+          `${row.insns} instructions`,
+        ]),
+      ),
+      data,
+    };
+  },
+  complete: (args, { session }) =>
+    args.length <= 1 ? ['list', 'select'] : session.object.programs.map(({ name }) => name),
+};
+
+const verify: Command = {
+  name: 'verify',
+  aliases: [],
+  group: 'Programs',
+  usage: 'verify',
+  summary: 'verifies the selected program',
+  run(_args, { session }) {
+    const { verdict, message, profile, insns, states, program } = session.verification();
+    return {
+      text: `${program.name}: ${verdict} under ${profile}${message === '' ? '' : `: ${message}`} (${insns} instructions, ${states} states)`,
+      data: { program: program.name, verdict, message, profile, insns, states },
+    };
+  },
+};
+
+const log: Command = {
+  name: 'log',
+  aliases: [],
+  group: 'Programs',
+  usage: 'log [LINES]',
+  summary: "shows the end of the verifier's log",
+  run(args, { session }) {
+    const lines = session.verification().log.trimEnd().split('\n');
+    const text = lines.slice(-countOf(args, 40, log)).join('\n');
+    return { text, data: { log: text } };
+  },
+};
+
+const explain: Command = {
+  name: 'explain',
+  aliases: [],
+  group: 'Programs',
+  usage: 'explain',
+  summary: 'says why the selected program was rejected, and where; or what was proved',
+  run(_args, { session }) {
+    const { verdict, message, log: text, program, descriptors, assertions } = session.verification();
+    if (verdict === 'accepted') {
+      const data = { verdict, descriptors: descriptors.length, assertions: assertions.length };
+      return { text: `Accepted: ${data.descriptors} frame descriptors, ${data.assertions} assertions.`, data };
+    }
+    const insns = [...text.matchAll(/^(\d+): \(/gm)].map((match) => Number(match[1]));
+    const insn = insns.at(-1) ?? 0;
+    const place = placeView(program, insn);
+    const source = place.source === undefined ? [] : [`  ${place.file}:${place.line}  ${place.source}`];
+    return {
+      text: [`Rejected: ${message}`, ...source, `  ${insn}: ${place.text}`].join('\n'),
+      data: { verdict, message, at: place },
+    };
+  },
+};
+
+const disasm: Command = {
+  name: 'disasm',
+  aliases: ['disassemble'],
+  group: 'Programs',
+  usage: 'disasm [FUNCTION]',
+  summary: 'shows the instructions of the selected program or of a function',
+  run(args, { session }) {
+    const { program } = session;
+    const word = args.trim();
+    const functions = program.subprograms.filter(({ name }) => word === '' || name === word);
+    if (functions.length === 0) throw usageError(disasm, `${program.name} has no function \`${word}\`.`);
+    const lines: string[] = [];
+    const data = functions.map(({ name, start, end }) => {
+      lines.push(`${name}:`);
+      const insns = [];
+      for (let i = start; i < end; i += program.instructions.slots(i)) {
+        const place = placeView(program, i);
+        insns.push(place);
+        lines.push(`  ${String(i).padStart(4)}: ${place.text}`);
+      }
+      return { function: name, insns };
+    });
+    return { text: lines.join('\n'), data };
+  },
+  complete: (_args, { session }) => session.program.subprograms.map(({ name }) => name),
+};
+
+const profile: Command = {
+  name: 'profile',
+  aliases: [],
+  group: 'Programs',
+  usage: 'profile [proposal | linux | auto]',
+  summary: 'shows or chooses the rules for exceptions',
+  run(args, { session }) {
+    const word = args.trim();
+    if (word !== '') {
+      if (word !== 'auto' && !isProfile(word)) throw usageError(profile, `\`${word}\` is no profile.`);
+      session.setProfile(word === 'auto' ? undefined : (word as Profile));
+    }
+    const now = session.profile;
+    return { text: `Profile ${now}.`, data: { profile: now } };
+  },
+  complete: () => [...PROFILES, 'auto'],
+};
+
+export const PROGRAMS: readonly Command[] = [load, prog, verify, log, explain, disasm, profile];

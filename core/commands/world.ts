@@ -1,0 +1,204 @@
+/** Commands about maps and about the world that programs run in. */
+import { BailoutError } from '../errors.ts';
+import { mapEntries } from '../debugger/inspect.ts';
+import { nearest } from '../debugger/nearest.ts';
+import { evaluate } from '../debugger/expressions/evaluate.ts';
+import { formatValue } from '../debugger/expressions/format.ts';
+import { bytesOf, numberOf } from '../debugger/expressions/values.ts';
+import type { Session } from '../debugger/session.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { ethernetFrame, packetOfCapture } from '../kernel/pcap.ts';
+import type { ContextScenario } from '../kernel/scenario.ts';
+import { hexBytes } from '../kernel/scenario.ts';
+import { parseScenario, withCapturedPacket } from '../kernel/scenario-file.ts';
+import type { BpfMap } from '../kernel/maps/map.ts';
+import { mapTypeNames } from '../kernel/tables/map-types.ts';
+import type { Command, Context } from './command.ts';
+import { table, usageError, words } from './command.ts';
+
+const PACKET = 'packet';
+
+/** The context of the next run: the scenario's, with the packet that was chosen last. */
+export function packetContext({ memory, session }: Context): ContextScenario {
+  const context = session.scenario.context ?? {};
+  const data = memory.get(PACKET);
+  if (data === undefined) return context;
+  const { pcap: _, ...packet } = context.packet ?? {};
+  return { ...context, packet: { ...packet, data } };
+}
+
+function kernelOf(session: Session): Kernel {
+  return session.isRunning ? session.machine.kernel : session.liveTimeline().machine.kernel;
+}
+
+function mapNamed(session: Session, name: string): BpfMap {
+  const map = kernelOf(session).maps.byName(name);
+  if (map !== undefined) return map;
+  const near = nearest(
+    name,
+    session.object.maps.map((definition) => definition.name),
+  );
+  throw new BailoutError('NO_MAP', `There is no map \`${name}\`.`, {
+    hint: near === undefined ? 'map list' : `Did you mean \`${near}\`?`,
+  });
+}
+
+const CAPTURE = /^(.+\.(?:pcap|pcapng|cap))(?::(\d+))?$/i;
+
+const packet: Command = {
+  name: 'packet',
+  aliases: [],
+  group: 'Maps and the world',
+  usage: 'packet HEX | FILE.pcap[:N]',
+  summary: 'chooses the packet of the next runs',
+  run(args, context) {
+    const text = args.trim();
+    const [, file, number = '1'] = CAPTURE.exec(text) ?? [];
+    let digits: string;
+    if (file !== undefined) {
+      const captured = packetOfCapture(context.host.readFile(file), Number(number), file);
+      digits = Array.from(ethernetFrame(captured, file), (byte) => byte.toString(16).padStart(2, '0')).join('');
+    } else {
+      digits = text.replace(/[\s:]/g, '').replace(/^0x/i, '');
+      if (digits === '' || digits.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(digits))
+        throw usageError(packet, `\`${text}\` is neither hex digits, two for each byte, nor a capture.`);
+    }
+    context.memory.set(PACKET, digits);
+    return { text: `The next run gets a packet of ${digits.length / 2} bytes.`, data: { bytes: digits.length / 2 } };
+  },
+};
+
+const scenario: Command = {
+  name: 'scenario',
+  aliases: [],
+  group: 'Maps and the world',
+  usage: 'scenario show | scenario load FILE',
+  summary: 'shows or loads the world that programs run in',
+  details: 'Loading a scenario forgets all runs. The format of the file: docs/scenario.md.',
+  run(args, { session, host }) {
+    const [what = 'show', file] = words(args);
+    if (what === 'show') {
+      const text = JSON.stringify(
+        session.scenario,
+        (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value),
+        2,
+      );
+      return { text, data: JSON.parse(text) as unknown };
+    }
+    if (what !== 'load' || file === undefined) throw usageError(scenario, 'Show what, or load which file?');
+    const parsed = parseScenario(new TextDecoder().decode(host.readFile(file)), file.slice(file.lastIndexOf('/') + 1));
+    const folder = file.slice(0, file.lastIndexOf('/') + 1);
+    session.scenario = withCapturedPacket(parsed, (path) => host.readFile(path.startsWith('/') ? path : folder + path));
+    session.reset();
+    return { text: `Runs begin in the world of ${file}.`, data: { file } };
+  },
+  complete: (args) => (args.length <= 1 ? ['show', 'load'] : []),
+};
+
+const map: Command = {
+  name: 'map',
+  aliases: ['maps'],
+  group: 'Maps and the world',
+  usage: 'map list | dump NAME | lookup NAME KEY | update NAME KEY VALUE | delete NAME KEY',
+  summary: 'shows the maps and what they hold; changes them between runs',
+  details:
+    'Keys and values are expressions (7, "text", *(u32 *)0xffff…) or bytes: hex:01020304. Changes are made after the last run, as user space would.',
+  run(args, { session }) {
+    const [what = 'list', name, key, value] = words(args);
+    if (what === 'list') return listMaps(session);
+    if (name === undefined) throw usageError(map, 'Which map?');
+    const found = mapNamed(session, name);
+    switch (what) {
+      case 'dump': {
+        const { machine } = session.isRunning ? session : session.liveTimeline();
+        const entries = mapEntries(session, machine, found, 1000);
+        const text =
+          entries.length === 0
+            ? `${name} is empty.`
+            : entries.map((entry) => `[${entry.key}] = ${entry.value}`).join('\n');
+        return { text, data: { map: name, entries } };
+      }
+      case 'lookup': {
+        if (key === undefined) throw usageError(map, 'Which key?');
+        if (!session.isRunning) session.liveTimeline();
+        const { scope } = session;
+        const element = scope.element(name, evaluate(key, scope));
+        const text = formatValue(element, (address, size) => scope.read(address, size));
+        return { text, data: { map: name, key, found: element.kind !== 'nothing', value: text } };
+      }
+      case 'update':
+      case 'delete': {
+        if (key === undefined || (what === 'update' && value === undefined))
+          throw usageError(map, what === 'update' ? 'Which key, and what value?' : 'Which key?');
+        return changeMap(session, found, key, what === 'update' ? value : undefined);
+      }
+      default:
+        throw usageError(map, `\`${what}\` is nothing that can be done with maps.`);
+    }
+  },
+  complete(args, { session }) {
+    return args.length <= 1
+      ? ['list', 'dump', 'lookup', 'update', 'delete']
+      : session.object.maps.map(({ name }) => name);
+  },
+};
+
+function listMaps(session: Session): { text: string; data: unknown } {
+  const { maps } = kernelOf(session);
+  const data = session.object.maps.map((definition) => {
+    const live = maps.byName(definition.name);
+    return {
+      name: definition.name,
+      type: mapTypeNames[definition.type] ?? String(definition.type),
+      keySize: definition.keySize,
+      valueSize: definition.valueSize,
+      maxEntries: live?.maxEntries ?? definition.maxEntries,
+      count: live?.count ?? 0,
+    };
+  });
+  const rows = data.map((row) => [
+    row.name,
+    row.type,
+    `key ${row.keySize}`,
+    `value ${row.valueSize}`,
+    `${row.count} of ${row.maxEntries}`,
+  ]);
+  return { text: rows.length === 0 ? 'The object has no maps.' : table(rows), data };
+}
+
+function changeMap(
+  session: Session,
+  found: BpfMap,
+  key: string,
+  value: string | undefined,
+): { text: string; data: unknown } {
+  const live = session.liveTimeline();
+  const { scope } = session;
+  const bytes = (text: string, size: number): Uint8Array => {
+    const into = new Uint8Array(size);
+    if (text.startsWith('hex:')) into.set(hexBytes(text.slice(4)).subarray(0, size));
+    else {
+      const result = evaluate(text, scope);
+      const read = (address: bigint, length: number): Uint8Array => scope.read(address, length);
+      if (result.kind === 'scalar') {
+        const { bits } = numberOf(result, read);
+        for (let i = 0; i < size; i++) into[i] = Number(BigInt.asUintN(8, bits >> BigInt(8 * i)));
+      } else into.set(bytesOf(result, read).subarray(0, size));
+    }
+    return into;
+  };
+  const keyBytes = bytes(key, found.keySize);
+  const valueBytes = value === undefined ? undefined : bytes(value, found.valueSize);
+  const result = live.change((kernel) => {
+    const at = kernel.scratch(found.keySize + found.valueSize + 8);
+    const valueAt = at + ((found.keySize + 7) & ~7);
+    kernel.memory.bytes.set(keyBytes, at);
+    if (valueBytes !== undefined) kernel.memory.bytes.set(valueBytes, valueAt);
+    kernel.memory.touch(at, found.keySize + found.valueSize + 8);
+    return valueBytes === undefined ? found.delete(at) : found.update(at, valueAt, 0n);
+  });
+  if (result < 0) throw new BailoutError('MAP_REFUSED', `${found.name} refuses: errno ${-result}.`);
+  return { text: value === undefined ? 'Deleted.' : 'Updated: the next run sees it.', data: { map: found.name } };
+}
+
+export const WORLD: readonly Command[] = [map, packet, scenario];
