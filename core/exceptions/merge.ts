@@ -78,6 +78,11 @@ export class DescriptorTable {
   readonly #rows = new Map<number, Row>();
   #merges = 0;
 
+  /** Nothing throws on any path so far. */
+  get isEmpty(): boolean {
+    return this.#rows.size === 0;
+  }
+
   /** How often a path met a descriptor that an earlier path had made. */
   get merges(): number {
     return this.#merges;

@@ -9,7 +9,7 @@ import { callShape } from './calls/shapes.ts';
 import type { Env } from './context.ts';
 import { subprogramStartingAt } from './control-flow.ts';
 import { recordHeldResources } from './frame-descriptors.ts';
-import { checkReturnCode } from './return-code.ts';
+import { checkReturnCode, limitsWithout } from './return-code.ts';
 
 /** `bpf_throw` at env.insn; its arguments are checked. The path ends after it. */
 export function checkThrow(env: Env): void {
@@ -39,6 +39,18 @@ function checkHeld(env: Env): void {
       checkResourceLeak(env, true, true, 'bpf_throw');
       break;
   }
+}
+
+/**
+ * Under `proposal` a program that throws and names no callback returns 0; to be called when all is verified, since the callback
+ * may be named on a path that is verified after a throw.
+ */
+export function checkDefaultCallback(env: Env): void {
+  const zero = profileRules(env.profile).defaultCallbackReturns === 'zero';
+  if (!zero || env.exceptionCallback >= 0 || env.descriptors.isEmpty) return;
+  const range = limitsWithout(env, 0);
+  if (range === undefined) return;
+  env.fail(`At program exit the register R0 has smin=0 smax=0 should have been in [${range.min}, ${range.max}]`);
 }
 
 /** Whether a call can be the place from which frames are unwound that hold something: their callee-saved registers are read then. */

@@ -51,6 +51,12 @@ function programLimits(env: Env): Limits | undefined {
   return typeof range === 'string' ? undefined : { range, only32: false };
 }
 
+/** The limits of the program's result when they leave a number out. */
+export function limitsWithout(env: Env, value: number): ReturnRange | undefined {
+  const range = programLimits(env)?.range;
+  return range === undefined || (range.min <= value && value <= range.max) ? undefined : range;
+}
+
 /** The struct whose pointer a struct_ops member returns. */
 function structOpsReturn(env: Env): number | undefined {
   const btf = env.program.kernelBtf;

@@ -21,6 +21,7 @@ import { loadedStackDepths } from './loaded-stack.ts';
 import { Log } from './log.ts';
 import { disassemblyNames } from './print-state.ts';
 import { asLoaded } from './program-btf.ts';
+import { checkDefaultCallback } from './exceptions.ts';
 import { Exploration } from './prune.ts';
 import { checkMaxStackDepth } from './stack-depth.ts';
 import { StackLiveness } from './stack-liveness.ts';
@@ -134,6 +135,7 @@ function verifyAll(env: Env, limits: Limits): void {
   verifyGlobals(env, limits);
   removeFastcallStack(env);
   checkMaxStackDepth(env);
+  checkDefaultCallback(env);
 }
 
 /** Global functions that something calls, until no new ones turn up. */
