@@ -94,7 +94,7 @@ export class Exploration {
       if (explored.state.branches > 0 && !mustAdd && jumps < 20 && insns < 100) add = false;
       if (add) explored.misses++;
       const patience = forced && explored.state.branches > 0 ? 64 : 3;
-      if (explored.misses > explored.hits * patience + patience) this.#evict(bucket, i);
+      if (explored.misses > explored.hits * patience + patience) this.#evict(env, bucket, i);
     }
     this.maxStatesPerInsn = Math.max(this.maxStatesPerInsn, seen);
     if (add) this.#remember(env, bucket);
@@ -161,12 +161,12 @@ export class Exploration {
     this.#updatePeak();
   }
 
-  #evict(bucket: Explored[], index: number): void {
+  #evict(env: Env, bucket: Explored[], index: number): void {
     const { state } = bucket[index]!;
     bucket.splice(index, 1);
     this.#remembered--;
-    // Its children may still walk back through it; it counts until they are done.
-    if (state.branches > 0) this.#evicted.add(state);
+    // Its children may still walk back through it, and marks may still be carried to it; it counts until then.
+    if (state.branches > 0 || this.#hasOpenEdges(env, state)) this.#evicted.add(state);
   }
 
   #remember(env: Env, bucket: Explored[]): void {
@@ -208,7 +208,7 @@ export class Exploration {
       state.branches--;
       if (state.branches > 0) return;
       this.#leaveLoop(env, state);
-      this.#evicted.delete(state);
+      if (this.#evicted.has(state) && !this.#hasOpenEdges(env, state)) this.#evicted.delete(state);
     }
   }
 
