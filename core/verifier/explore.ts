@@ -9,7 +9,7 @@ import type { Env } from './context.ts';
 import { checkThrow } from './exceptions.ts';
 import { pushHistory } from './history.ts';
 import { checkLdAbs, checkLdImm64 } from './load-immediate.ts';
-import { checkMemoryInsn } from './memory.ts';
+import { checkMemoryInsn } from './memory-instructions.ts';
 import { insnText, printInsnState, printSourceLine, printState } from './print-state.ts';
 import { checkReturnCode } from './return-code.ts';
 import { checkSubprogramCall, returnFromSubprogram } from './subprogram-calls.ts';

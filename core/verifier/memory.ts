@@ -1,25 +1,7 @@
-/** Loads, stores and atomics: which memory a register points to decides what may be done there. */
-import {
-  BPF_ADD,
-  BPF_AND,
-  BPF_CMPXCHG,
-  BPF_DW,
-  BPF_FETCH,
-  BPF_LDX,
-  BPF_LOAD_ACQ,
-  BPF_MEM,
-  BPF_MEMSX,
-  BPF_OR,
-  BPF_ST,
-  BPF_STORE_REL,
-  BPF_STX,
-  BPF_W,
-  BPF_XCHG,
-  BPF_XOR,
-} from '../isa/opcodes.ts';
+/** Accesses to memory: which memory a register points to decides what may be done there. */
+import { BPF_W } from '../isa/opcodes.ts';
 import { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG, BPF_MAP_TYPE_ARRAY } from '../kernel/tables/map-types.ts';
 import { PROGRAM_TYPES, flowKeysAccess, mayAccessPacket, socketAccess } from '../kernel/tables/program-types.ts';
-import { checkBoundsInvariants } from './alu.ts';
 import { checkBtfPointerAccess, checkMapPointerAccess } from './btf-access.ts';
 import { checkMapKptrAccess } from './calls/kptrs.ts';
 import { KPTR_KINDS, findField, mapRecord } from './calls/records.ts';
@@ -27,7 +9,7 @@ import { checkContextAccess } from './context-access.ts';
 import type { Env } from './context.ts';
 import { checkPtrOffReg } from './pointer-offset.ts';
 import { tnumLogText } from './print-state.ts';
-import { DST_OP, DST_OP_NO_MARK, SRC_OP, checkRegArg, coerceToSize, coerceToSizeSigned } from './registers.ts';
+import { coerceToSize, coerceToSizeSigned } from './registers.ts';
 import { type Access, type MemoryMeta, checkStackRangeInitialized, checkStackRead, checkStackWrite } from './stack.ts';
 import {
   AUX0,
@@ -78,7 +60,6 @@ import {
 } from './types.ts';
 
 export type { Access, MemoryMeta } from './stack.ts';
-export { checkPtrAlignment as checkAlignment };
 
 const BPF_F_STRICT_ALIGNMENT = 1;
 const aligned = new Int32Array(8);
@@ -111,7 +92,7 @@ const ALIGNMENT_NAMES = new Map([
 ]);
 
 /** Alignment matters on the stack (slots are tracked by it), for atomics, and when the loader asked for it. */
-export function checkPtrAlignment(env: Env, register: number, off: number, size: number, strictOnce: boolean): void {
+export function checkAlignment(env: Env, register: number, off: number, size: number, strictOnce: boolean): void {
   const w = env.frame.w;
   const base = register * ROW;
   const type = w[base + TYPE]!;
@@ -344,7 +325,7 @@ export function checkMemAccess(
   const size = sizeInBytes(bpfSize);
   const w = env.frame.w;
   const base = register * ROW;
-  checkPtrAlignment(env, register, off, size, strictOnce);
+  checkAlignment(env, register, off, size, strictOnce);
   off += w[base + OFF]!;
   const type = w[base + TYPE]!;
   const reads = access === 'read' && value >= 0;
@@ -450,153 +431,6 @@ function finishLoad(env: Env, size: number, access: Access, value: number, signe
   if (w[base + TYPE] !== SCALAR_VALUE) return;
   if (signed) coerceToSizeSigned(w, base, size);
   else coerceToSize(w, base, size);
-}
-
-function mismatchIsOk(type: number): boolean {
-  switch (type & BASE_TYPE_MASK) {
-    case PTR_TO_CTX:
-    case PTR_TO_SOCKET:
-    case PTR_TO_SOCK_COMMON:
-    case PTR_TO_TCP_SOCK:
-    case PTR_TO_XDP_SOCK:
-    case PTR_TO_BTF_ID:
-    case PTR_TO_ARENA:
-      return false;
-    default:
-      return true;
-  }
-}
-
-function isMemoryOrBtf(type: number): boolean {
-  const base = type & BASE_TYPE_MASK;
-  return base === PTR_TO_MEM || base === PTR_TO_BTF_ID;
-}
-
-/** One instruction cannot access a context on one path and a map on another: it is rewritten for one of them. */
-export function savePointerType(env: Env, type: number, trustMayDiffer: boolean): void {
-  const { pointerType } = env.facts;
-  const previous = pointerType[env.insn]!;
-  if (previous === 0) {
-    pointerType[env.insn] = type;
-    return;
-  }
-  if (type === previous || (mismatchIsOk(type) && mismatchIsOk(previous))) return;
-  if (!trustMayDiffer || !isMemoryOrBtf(type) || !isMemoryOrBtf(previous))
-    env.fail('same insn cannot be used with different pointers');
-  const memory = (type & BASE_TYPE_MASK) === PTR_TO_MEM || (previous & BASE_TYPE_MASK) === PTR_TO_MEM;
-  pointerType[env.insn] = (memory ? PTR_TO_MEM : PTR_TO_BTF_ID) | ((type | previous) & (PTR_UNTRUSTED | MEM_RDONLY));
-}
-
-/** A load instruction. */
-export function checkLoad(env: Env, strictOnce: boolean, signed: boolean, trustMayDiffer: boolean): void {
-  const { insns, insn } = env;
-  const src = insns.src[insn]!;
-  const dst = insns.dst[insn]!;
-  checkRegArg(env, src, SRC_OP);
-  checkRegArg(env, dst, DST_OP_NO_MARK);
-  const type = env.frame.w[src * ROW + TYPE]!;
-  checkMemAccess(env, insn, src, insns.off[insn]!, insns.code[insn]! & 0x18, 'read', dst, strictOnce, signed);
-  savePointerType(env, type, trustMayDiffer);
-  checkBoundsInvariants(env, env.frame.w, dst * ROW, 'ldx');
-}
-
-/** A store of a register. */
-export function checkStoreRegister(env: Env, strictOnce: boolean): void {
-  const { insns, insn } = env;
-  const src = insns.src[insn]!;
-  const dst = insns.dst[insn]!;
-  checkRegArg(env, src, SRC_OP);
-  checkRegArg(env, dst, SRC_OP);
-  const type = env.frame.w[dst * ROW + TYPE]!;
-  checkMemAccess(env, insn, dst, insns.off[insn]!, insns.code[insn]! & 0x18, 'write', src, strictOnce, false);
-  savePointerType(env, type, false);
-}
-
-/** LDX, ST and STX. */
-export function checkMemoryInsn(env: Env): void {
-  const { insns, insn } = env;
-  const code = insns.code[insn]!;
-  const mode = code & 0xe0;
-  switch (code & 7) {
-    case BPF_LDX:
-      checkLoad(env, false, mode === BPF_MEMSX, true);
-      return;
-    case BPF_ST: {
-      if (mode !== BPF_MEM || insns.src[insn] !== 0) env.fail('BPF_ST uses reserved fields');
-      const dst = insns.dst[insn]!;
-      checkRegArg(env, dst, SRC_OP);
-      const type = env.frame.w[dst * ROW + TYPE]!;
-      checkMemAccess(env, insn, dst, insns.off[insn]!, code & 0x18, 'write', -1, false, false);
-      savePointerType(env, type, false);
-      return;
-    }
-    case BPF_STX:
-      if (mode === 0xc0) {
-        checkAtomic(env);
-        return;
-      }
-      if (mode !== BPF_MEM || insns.imm[insn] !== 0) env.fail('BPF_STX uses reserved fields');
-      checkStoreRegister(env, false);
-  }
-}
-
-function atomicPointerIsOk(env: Env, register: number): boolean {
-  const type = env.frame.w[register * ROW + TYPE]!;
-  return !(type === PTR_TO_CTX || typeIsPacketPointer(type) || type === PTR_TO_FLOW_KEYS || typeIsSocketPointer(type));
-}
-
-function checkAtomic(env: Env): void {
-  const { insns, insn } = env;
-  const imm = insns.imm[insn]!;
-  const dst = insns.dst[insn]!;
-  const src = insns.src[insn]!;
-  switch (imm) {
-    case BPF_ADD:
-    case BPF_ADD | BPF_FETCH:
-    case BPF_AND:
-    case BPF_AND | BPF_FETCH:
-    case BPF_OR:
-    case BPF_OR | BPF_FETCH:
-    case BPF_XOR:
-    case BPF_XOR | BPF_FETCH:
-    case BPF_XCHG:
-    case BPF_CMPXCHG:
-      checkReadModifyWrite(env, imm, dst, src);
-      return;
-    case BPF_LOAD_ACQ:
-      checkLoad(env, true, false, false);
-      if (!atomicPointerIsOk(env, src))
-        env.fail(`BPF_ATOMIC loads from R${src} ${regTypeName(env.frame.w[src * ROW + TYPE]!)} is not allowed`);
-      return;
-    case BPF_STORE_REL:
-      checkStoreRegister(env, true);
-      if (!atomicPointerIsOk(env, dst))
-        env.fail(`BPF_ATOMIC stores into R${dst} ${regTypeName(env.frame.w[dst * ROW + TYPE]!)} is not allowed`);
-      return;
-    default:
-      env.fail(`BPF_ATOMIC uses invalid atomic opcode ${(imm >>> 0).toString(16).padStart(2, '0')}`);
-  }
-}
-
-function checkReadModifyWrite(env: Env, imm: number, dst: number, src: number): void {
-  const { insns, insn } = env;
-  const size = insns.code[insn]! & 0x18;
-  const off = insns.off[insn]!;
-  if (size !== BPF_W && size !== BPF_DW) env.fail('invalid atomic operand size');
-  checkRegArg(env, src, SRC_OP);
-  checkRegArg(env, dst, SRC_OP);
-  if (imm === BPF_CMPXCHG) checkRegArg(env, 0, SRC_OP);
-  if (!atomicPointerIsOk(env, dst))
-    env.fail(`BPF_ATOMIC stores into R${dst} ${regTypeName(env.frame.w[dst * ROW + TYPE]!)} is not allowed`);
-  let loads = -1;
-  if ((imm & BPF_FETCH) !== 0) {
-    loads = imm === BPF_CMPXCHG ? 0 : src;
-    checkRegArg(env, loads, DST_OP);
-  }
-  checkMemAccess(env, insn, dst, off, size, 'read', -1, true, false);
-  if (loads >= 0) checkMemAccess(env, insn, dst, off, size, 'read', loads, true, false);
-  if (env.frame.w[dst * ROW + TYPE] === PTR_TO_ARENA) savePointerType(env, PTR_TO_ARENA, false);
-  checkMemAccess(env, insn, dst, off, size, 'write', -1, true, false);
 }
 
 /** Memory that a helper or kfunc reads or writes: `size` bytes at a register. */
