@@ -80,15 +80,14 @@ export function recordHeldResources(env: Env): void {
 
 /** Which frame lets each reference go. */
 class Owners {
+  /** What registers and slots name by id. A lock's id is that of what it lies in, 0 for a global one, and no reference's. */
   readonly #refs = new Map<number, Reference>();
   readonly #owners = new Map<number, Frame>();
+  readonly locks: readonly Reference[];
 
   constructor(refs: readonly Reference[]) {
-    for (const ref of refs) this.#refs.set(ref.id, ref);
-  }
-
-  get references(): Iterable<Reference> {
-    return this.#refs.values();
+    for (const ref of refs) if (ref.kind === REF_POINTER || ref.kind === REF_IRQ) this.#refs.set(ref.id, ref);
+    this.locks = refs.filter((ref) => lockRule(ref.kind) !== undefined);
   }
 
   find(id: number): Reference | undefined {
@@ -102,8 +101,9 @@ class Owners {
     return owner === undefined || owner === frame ? 'frame' : 'outer';
   }
 
+  /** What nobody can let go any more: no place has it, or the frame whose slot had the flags has returned. */
   unowned(): Reference | undefined {
-    for (const ref of this.#refs.values()) if (ref.kind === REF_POINTER && !this.#owners.has(ref.id)) return ref;
+    for (const ref of this.#refs.values()) if (!this.#owners.has(ref.id)) return ref;
     return undefined;
   }
 }
@@ -236,10 +236,14 @@ function regionViews(env: Env, frame: Frame, owners: Owners): Held[] {
     // Reference ids are positive, so these are nobody else's.
     add(REGIONS[region.kind], region.insn, -1 - index, String(counts[region.kind]++));
   });
-  for (const ref of owners.references) {
+  const sections = env.state.regions.length;
+  owners.locks.forEach((ref, index) => {
     const rule = lockRule(ref.kind);
-    if (rule !== undefined && ref.frameno === frame.frameno) add(rule, ref.insn, ref.id, ref.object);
-  }
+    if (rule === undefined || ref.frameno !== frame.frameno) return;
+    // Two elements of one map have locks of one kind: as with sections, the n-th is one thing on all paths.
+    const nth = owners.locks.slice(0, index).filter(({ object }) => object === ref.object).length;
+    add(rule, ref.insn, -1 - sections - index, nth === 0 ? ref.object : `${ref.object} ${nth}`);
+  });
   return views;
 }
 

@@ -141,6 +141,12 @@ describe('a throw is refused', () => {
     expect(message).toMatch(/^Unreleased reference id=\d+ alloc_insn=2$/);
   });
 
+  it('lost_flags: the frame in which interrupts were saved has returned', () => {
+    const { verdict, message } = verify(programOf(reject, 'lost_flags'), { profile: 'proposal' });
+    expect(verdict).toBe('rejected');
+    expect(message).toMatch(/^Unreleased reference id=\d+ alloc_insn=\d+$/);
+  });
+
   it('under `linux` whatever is held, since that profile has no descriptors', () => {
     const verdicts = cleanup.programs
       .filter(({ name }) => name !== 'throw_in_dead_code')

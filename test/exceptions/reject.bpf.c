@@ -65,6 +65,21 @@ SEC("tc") __naked int overwritten_with_zero(void)
 					  : "memory");
 }
 
+static __noinline void save_and_return(void)
+{
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+}
+
+/* The flags were saved in a frame that is gone: nobody can restore them. */
+SEC("tc") int lost_flags(struct __sk_buff *ctx)
+{
+	save_and_return();
+	bpf_throw(1);
+	return 0;
+}
+
 /* Gives the kfuncs that only assembly calls their types. */
 __weak int types_of_kfuncs(void)
 {

@@ -102,6 +102,13 @@ struct {
 	__type(value, struct locked);
 } locks SEC(".maps"), more_locks SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct locked);
+} pairs SEC(".maps");
+
 struct guarded {
 	struct bpf_spin_lock lock;
 	__u64 count;
@@ -353,6 +360,45 @@ SEC("tc") int res_spin_locks(struct __sk_buff *ctx)
 	}
 	if (++l->count > which)
 		bpf_throw(3);
+	bpf_res_spin_unlock(&m->lock);
+	bpf_res_spin_unlock(&l->lock);
+	return 1;
+}
+
+/* A lock in the program's own memory, and nothing else. */
+private(C) struct bpf_spin_lock global_lock;
+
+SEC("tc") int global_spin_lock(struct __sk_buff *ctx)
+{
+	struct node *n = bpf_obj_new(struct node);
+
+	if (!n)
+		return 1;
+	bpf_spin_lock(&global_lock);
+	if (!which)
+		bpf_throw(8);
+	bpf_spin_unlock(&global_lock);
+	bpf_obj_drop(n);
+	return 1;
+}
+
+/* Two elements of one map: two locks of one kind. */
+SEC("tc") int two_elements(struct __sk_buff *ctx)
+{
+	__u32 zero = 0, one = 1;
+	struct locked *l = bpf_map_lookup_elem(&pairs, &zero);
+	struct locked *m = bpf_map_lookup_elem(&pairs, &one);
+
+	if (!l || !m)
+		return 1;
+	if (bpf_res_spin_lock(&l->lock))
+		return 1;
+	if (bpf_res_spin_lock(&m->lock)) {
+		bpf_res_spin_unlock(&l->lock);
+		return 1;
+	}
+	if (!which)
+		bpf_throw(9);
 	bpf_res_spin_unlock(&m->lock);
 	bpf_res_spin_unlock(&l->lock);
 	return 1;

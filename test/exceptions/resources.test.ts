@@ -42,6 +42,16 @@ const kinds: readonly (readonly [program: string, ...released: string[]])[] = [
     'res_spin_locks: struct bpf_res_spin_lock from region by bpf_res_spin_unlock',
     'res_spin_locks: struct bpf_res_spin_lock from region by bpf_res_spin_unlock',
   ],
+  [
+    'two_elements',
+    'two_elements: struct bpf_res_spin_lock from region by bpf_res_spin_unlock',
+    'two_elements: struct bpf_res_spin_lock from region by bpf_res_spin_unlock',
+  ],
+  [
+    'global_spin_lock',
+    'global_spin_lock: struct bpf_spin_lock from region by bpf_spin_unlock',
+    'global_spin_lock: struct node from r6 by bpf_obj_drop',
+  ],
   ['rcu', 'rcu: RCU read section from region by bpf_rcu_read_unlock'],
   [
     'preemption',
