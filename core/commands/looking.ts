@@ -190,7 +190,7 @@ function choosing(
       const frame = frames[index];
       if (frame === undefined)
         throw new BailoutError('NO_FRAME', `There is no frame ${index}.`, {
-          hint: `Frames are 0 to ${frames.length - 1}: bt`,
+          hint: frames.length === 0 ? 'Start one: run.' : `Frames are 0 to ${frames.length - 1}: bt`,
         });
       session.scope.frame = index;
       return { text: [`#${index} ${frame.function}`, ...whereLines(session).slice(1)].join('\n'), data: frame };

@@ -6,14 +6,14 @@ import type { Frame } from '../machine/frames.ts';
 import { savedAt } from '../machine/frames.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { Btf } from '../object/btf/btf.ts';
-import type { ObjectFile, Program } from '../object/program.ts';
+import type { ObjectFile } from '../object/program.ts';
 import { ValueError } from './expressions/errors.ts';
 import type { Scope } from './expressions/evaluate.ts';
 import type { CType } from './expressions/types.ts';
 import { LONG, REGISTER, TypeNames, UNSIGNED_LONG, btfType, pointerTo, shapeOf, sizeOf } from './expressions/types.ts';
 import type { Value } from './expressions/values.ts';
 import { bytesOf, numberOf, scalar } from './expressions/values.ts';
-import type { Position } from './timeline.ts';
+import type { Position } from '../trace/timeline.ts';
 
 /** Context structs as programs see them, by program type; the others have none of their own. */
 const CONTEXTS: Readonly<Record<string, string>> = {
@@ -326,9 +326,4 @@ export function unseen<T>(machine: Machine, size: number, action: (scratch: numb
     kernel.memory.bytes.set(saved, scratch);
     kernel.memory.touch(scratch, saved.length);
   }
-}
-
-/** The type of the run's functions, for views: `struct xdp_md` for a program of type xdp. */
-export function contextStructOf(program: Program): string | undefined {
-  return CONTEXTS[program.type];
 }

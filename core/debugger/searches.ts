@@ -8,10 +8,10 @@ import type { Breakpoint } from './breakpoints.ts';
 import { isHit } from './breakpoints.ts';
 import type { Scope } from './expressions/evaluate.ts';
 import { lineAt, lineStarts } from './source.ts';
-import type { Position, Search } from './timeline.ts';
-import { comparePositions } from './timeline.ts';
+import type { Position, Search } from '../trace/timeline.ts';
 import type { Watchpoint } from './watchpoints.ts';
-import { Marks, isCall, memoryWriters, registerWriters, storesInto } from './writes.ts';
+import type { Marks } from './writes.ts';
+import { isCall, memoryWriters, registerWriters, storesInto } from './writes.ts';
 
 const lines = new WeakMap<Program, Uint8Array>();
 
@@ -171,7 +171,10 @@ export class LineSearch implements Search {
   }
 
   test(machine: Machine): 'hit' | 'miss' {
-    if (isUnwinding(machine)) return this.#into ? 'hit' : 'miss';
+    if (isUnwinding(machine)) {
+      if (this.#into) return 'hit';
+      if (machine.phase < (machine.unwinding?.steps.length ?? 0)) return 'miss';
+    }
     const framePointer = machine.frames()[0]?.framePointer ?? 0;
     if (!this.#into && framePointer < this.#framePointer) return 'miss';
     const where = this.#where(machine);
@@ -328,9 +331,4 @@ export class MemoryWriteSearch implements Search {
     else if (stores) this.#armed = 'writes';
     return this.#armed !== undefined;
   }
-}
-
-/** A moment that is reached by running: used to let a run come to its end. */
-export function isBefore(a: Position, b: Position): boolean {
-  return comparePositions(a, b) < 0;
 }

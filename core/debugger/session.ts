@@ -352,7 +352,9 @@ export class Session {
   #report(found: Found, stops: StopSearch, from: Position): Stopped {
     switch (found) {
       case 'hit': {
-        if (stops.hitBreakpoints.length + stops.hitWatchpoints.length === 0) return this.#stopped('step');
+        if (stops.hitBreakpoints.length + stops.hitWatchpoints.length === 0) {
+          return this.#stopped(this.machine.end === undefined ? 'step' : 'end');
+        }
         const breakpoints = stops.hitBreakpoints;
         for (const breakpoint of breakpoints) {
           breakpoint.hits++;
@@ -515,11 +517,14 @@ export class Session {
       const address =
         value.kind === 'place' ? value.address : numberOf(value, (at, size) => this.scope.read(at, size)).bits;
       const size = value.kind === 'place' ? (sizeOf(value.type) ?? 8) : 8;
-      const found = this.timeline.searchBackward(
-        new MemoryWriteSearch(address, size, (at, length) => this.scope.read(at, length)),
-        limits,
-      );
-      if (found !== 'hit') return undefined;
+      const search = new MemoryWriteSearch(address, size, (at, length) => this.scope.read(at, length));
+      // A write is seen when it is done: the last one may have been done just now.
+      const now = this.position;
+      if (!this.#backOne()) return undefined;
+      search.begin(this.machine);
+      this.timeline.seek(now);
+      if (search.test(this.machine) !== 'hit' && this.timeline.searchBackward(search, limits) !== 'hit')
+        return undefined;
       this.#backOne();
       return this.#written();
     }

@@ -1,2 +1,0 @@
-/** Running without a recording: the trace's. */
-export * from '../trace/live.ts';

@@ -1,2 +1,0 @@
-/** Where a session moves: the trace's. */
-export * from '../trace/timeline.ts';
