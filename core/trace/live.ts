@@ -1,0 +1,470 @@
+/**
+ * A timeline without a recording: the machine runs on when somebody wants to see further than it has been, and goes back
+ * by restoring a checkpoint and running again. Checkpoints are taken on the way, thinned when there are many of them.
+ */
+import { BailoutError } from '../errors.ts';
+import { Kernel } from '../kernel/kernel.ts';
+import type { ContextScenario, Scenario } from '../kernel/scenario.ts';
+import type { MachineCheckpoint, RunFacts } from '../machine/machine.ts';
+import { Machine } from '../machine/machine.ts';
+import { LinearMemory } from '../machine/memory.ts';
+import type { PageTree } from '../machine/pages.ts';
+import { pageTreeBytes } from '../machine/pages.ts';
+import type { End } from '../machine/stop.ts';
+import type { Profile } from '../exceptions/profile.ts';
+import type { ObjectFile, Program } from '../object/program.ts';
+import type { Found, Limits, Position, Search, Timeline, TimelineRun } from './timeline.ts';
+import { comparePositions } from './timeline.ts';
+
+export interface LiveOptions {
+  readonly object: ObjectFile;
+  readonly scenario: Scenario;
+  readonly profile: Profile;
+  /** Asked once for each program that is run or tail called. */
+  factsOf(program: Program): RunFacts | undefined;
+  /** Instructions that one run may take; the search ends there. */
+  readonly maxSteps: number;
+  /** Instructions between checkpoints, to begin with. */
+  readonly spacing?: number;
+  /** Bytes that checkpoints may take; with more of them every second one goes. */
+  readonly budgetBytes?: number;
+  /** A checkpoint was taken at a moment that had none. */
+  onKept?(position: Position, checkpoint: MachineCheckpoint): void;
+  /** A run is over, for the first time. */
+  onEnded?(position: Position, checkpoint: MachineCheckpoint): void;
+}
+
+interface Kept {
+  readonly position: Position;
+  readonly checkpoint: MachineCheckpoint;
+  /** What it holds that the checkpoint before it does not. */
+  bytes: number;
+}
+
+type Run = { -readonly [K in keyof TimelineRun]: TimelineRun[K] };
+
+/** Instructions between checkpoints, to begin with: what runs again in a few milliseconds. */
+const SPACING = 250_000;
+/** What a checkpoint takes beside its pages, roughly. */
+const CHECKPOINT_BYTES = 16 * 1024;
+export const DEFAULT_BUDGET = 256 * 1024 * 1024;
+/** Checkpoints may copy a byte for so many instructions; with programs that write all over memory they come less often. */
+const STEPS_PER_BYTE = 4;
+/** But no further apart than what runs again in a tenth of a second. */
+const MAX_SPACING = 16_000_000;
+/** A timer may arm itself for ever. */
+const MAX_CALLBACKS = 16;
+
+const ANYTHING: Search = { phases: false, stops: () => undefined, test: () => 'miss' };
+
+export class LiveTimeline implements Timeline {
+  readonly machine: Machine;
+  readonly object: ObjectFile;
+  readonly #maxSteps: number;
+  readonly #runs: Run[] = [];
+  readonly #programs = new Set<Program>();
+  /** In the order of time; the first moment of each run is among them. */
+  #kept: Kept[] = [];
+  #spacing: number;
+  /** Bytes of all checkpoints. */
+  #keptBytes = 0;
+  /** Bytes copied and instructions gone since spacing was last changed: what checkpoints cost. */
+  #copied = 0;
+  #covered = 0;
+  readonly #options: LiveOptions;
+  #run = 0;
+  #callbacks = 0;
+  /** The state after the last run was over and user space has read its buffers: where the next begins. */
+  #afterLast: MachineCheckpoint | undefined;
+
+  constructor(options: LiveOptions) {
+    const { object, scenario } = options;
+    this.#options = options;
+    this.#spacing = options.spacing ?? SPACING;
+    this.object = object;
+    this.#maxSteps = options.maxSteps;
+    const memory = new LinearMemory();
+    const kernel = new Kernel({ memory, scenario, kernelBtf: object.kernelBtf });
+    kernel.loadObject(object);
+    this.machine = new Machine({
+      kernel,
+      memory,
+      profile: options.profile,
+      factsOf: (program) => options.factsOf(program),
+    });
+    this.#afterLast = this.machine.checkpoint();
+  }
+
+  get runs(): readonly TimelineRun[] {
+    return this.#runs;
+  }
+
+  get first(): Position {
+    return { run: 0, step: this.#runs[0]?.first.step ?? 0, phase: 0 };
+  }
+
+  get position(): Position {
+    const { step, phase } = this.machine;
+    return { run: this.#run, step, phase };
+  }
+
+  /** Begins one more run, after all others: maps keep what they held. The position is its first instruction. */
+  begin(program: Program, context: ContextScenario): void {
+    this.#toLastEnd();
+    const { machine } = this;
+    machine.restore(this.#afterLast!);
+    machine.kernel.begin(program);
+    machine.start(program, machine.kernel.contexts.build(program, context));
+    this.#callbacks = 0;
+    this.#addRun(program, 'program');
+  }
+
+  /** Between runs: changes something (a map) as user space would. */
+  change<T>(action: (kernel: Kernel) => T): T {
+    const { machine } = this;
+    const here = { run: this.#run, checkpoint: machine.checkpoint() };
+    this.#toLastEnd();
+    machine.restore(this.#afterLast!);
+    try {
+      const result = action(machine.kernel);
+      this.#afterLast = machine.checkpoint();
+      return result;
+    } finally {
+      // Before the first run there is no moment to return to: the changed state is the present one.
+      machine.restore(this.#runs.length > 0 ? here.checkpoint : this.#afterLast!);
+      this.#run = here.run;
+    }
+  }
+
+  seek(position: Position): Position {
+    if (this.#runs.length === 0) throw notRunning();
+    const target = this.#clamped(position);
+    this.#restoreBefore(target, true);
+    this.#forward(ANYTHING, target, {}, 'run');
+    return this.position;
+  }
+
+  searchForward(search: Search, limits: Limits = {}): Found {
+    if (this.#runs.length === 0) throw notRunning();
+    if (this.machine.end !== undefined) {
+      const next = this.#runs[this.#run + 1];
+      if (next === undefined) return 'end';
+      if (limits.until !== undefined && comparePositions(next.first, limits.until) > 0) return 'until';
+      this.#enter(next.first);
+      // A new run's first instruction is reached like any other.
+      if (this.#arrived(search, next.first)) return 'hit';
+      return this.#forward(search, limits.until, limits, this.#testedStep(search));
+    }
+    return this.#forward(search, limits.until, limits, search.begin?.(this.machine, this.position) ?? 'run');
+  }
+
+  searchBackward(search: Search, limits: Limits = {}): Found {
+    if (this.#runs.length === 0) throw notRunning();
+    const from = this.position;
+    const until = limits.until ?? this.first;
+    let end = from;
+    let inclusive = false;
+    let done = 0;
+    while (comparePositions(end, until) > 0) {
+      if (limits.isCancelled?.() === true) {
+        this.seek(from);
+        return 'cancelled';
+      }
+      const start = this.#keptBefore(end);
+      if (start === undefined) break;
+      this.#restore(start);
+      let hit: Position | undefined;
+      if (comparePositions(start.position, until) < 0) {
+        this.#forward(ANYTHING, until, {}, 'run');
+        if (this.#arrived(search, until)) hit = this.position;
+      }
+      hit = this.#lastHit(search, end, inclusive, until) ?? hit;
+      if (hit !== undefined) {
+        this.seek(hit);
+        return 'hit';
+      }
+      if (end.run === start.position.run) done += end.step - start.position.step;
+      limits.onProgress?.(done, undefined);
+      // The first moment of a run is reached from nowhere: it is looked at here.
+      if (this.#isFirst(start.position) && comparePositions(start.position, until) >= 0) {
+        this.#enter(start.position);
+        if (this.#arrived(search, start.position)) return 'hit';
+      }
+      end = start.position;
+      inclusive = !this.#isFirst(start.position);
+    }
+    this.seek(until);
+    return comparePositions(until, this.first) > 0 ? 'until' : 'start';
+  }
+
+  // ---- searching ------------------------------------------------------------------------------------------------------
+
+  /** The last hit between the present moment and an end; of both, only the end may be one. */
+  #lastHit(search: Search, end: Position, inclusive: boolean, until: Position): Position | undefined {
+    let last: Position | undefined;
+    let next: 'run' | 'step' = search.begin?.(this.machine, this.position) ?? 'run';
+    for (;;) {
+      const found = this.#forward(search, end, {}, next);
+      const { position } = this;
+      if (found !== 'hit') return last;
+      const isEnd = comparePositions(position, end) >= 0;
+      if (isEnd && !inclusive) return last;
+      if (comparePositions(position, until) >= 0) last = position;
+      if (isEnd) return last;
+      next = search.begin?.(this.machine, position) ?? 'run';
+    }
+  }
+
+  /** Runs until a hit, a position, or the end of the run. The first step is the caller's to judge. */
+  #forward(search: Search, until: Position | undefined, limits: Limits, first: 'run' | 'step'): Found {
+    const { machine } = this;
+    for (const program of this.#allPrograms()) machine.setBreakpoints(program, search.stops(program));
+    let next = first;
+    const began = machine.step;
+    try {
+      for (;;) {
+        if (machine.end !== undefined) {
+          this.#ended(machine.end);
+          return this.#isAt(until) ? 'until' : 'end';
+        }
+        if (this.#isAt(until)) return 'until';
+        if (limits.isCancelled?.() === true) return 'cancelled';
+        const asked = this.#advance(search, until, next);
+        next = 'run';
+        if (asked) {
+          const answer = search.test(machine, this.position);
+          if (answer === 'hit') {
+            // A hit on the last moment of a run is known to be its end.
+            if (machine.end !== undefined) this.#ended(machine.end);
+            return 'hit';
+          }
+          if (answer === 'step') next = 'step';
+        }
+        limits.onProgress?.(machine.step - began, until === undefined ? undefined : until.step - began);
+        if (machine.end === undefined && machine.step >= this.#stepLimit()) return 'end';
+      }
+    } finally {
+      for (const program of this.#allPrograms()) machine.setBreakpoints(program, undefined);
+    }
+  }
+
+  /** Goes on by a step, or to the next place where somebody has to look. True when the search wants to be asked there. */
+  #advance(search: Search, until: Position | undefined, how: 'run' | 'step'): boolean {
+    const { machine } = this;
+    const { plan, left } = this.#phasesLeft();
+    if (plan && left > 0) {
+      // Within an unwinding a step is a phase.
+      const { step, phase } = machine.position;
+      machine.runTo({ step, phase: phase + 1 });
+      // After the last phase an instruction is next: of the exception callback, or of whoever called by a tail call.
+      return search.phases || how === 'step' || (left === 1 && this.#standsAt(search));
+    }
+    const ceiling = Math.min(
+      until !== undefined && until.run === this.#run ? until.step : Number.MAX_SAFE_INTEGER,
+      this.#stepLimit(),
+      how === 'step' ? machine.step + 1 : this.#nextCheckpoint(),
+    );
+    const before = machine.step;
+    // At the last phases of an unwinding that ends at `until` nothing is left to execute.
+    const stop = machine.run({ fuel: Math.max(ceiling - before, 1), phases: true, breakHere: false });
+    this.#keep();
+    return (
+      how === 'step' ||
+      stop.kind === 'breakpoint' ||
+      (stop.kind === 'fuel' && this.#standsAt(search)) ||
+      (stop.kind === 'phase' && search.phases)
+    );
+  }
+
+  #phasesLeft(): { plan: boolean; left: number } {
+    const { unwinding, phase } = this.machine;
+    return { plan: unwinding !== undefined, left: unwinding === undefined ? 0 : unwinding.steps.length - phase };
+  }
+
+  /** Whether the search wants to look at the instruction that is next. */
+  #standsAt(search: Search): boolean {
+    const at = this.machine.location;
+    return at !== undefined && search.stops(at.program)?.[at.insn] === 1;
+  }
+
+  #arrived(search: Search, position: Position): boolean {
+    search.begin?.(this.machine, position);
+    return this.#standsAt(search) && search.test(this.machine, position) === 'hit';
+  }
+
+  #testedStep(search: Search): 'run' | 'step' {
+    return search.begin?.(this.machine, this.position) ?? 'run';
+  }
+
+  #isAt(until: Position | undefined): boolean {
+    return until !== undefined && comparePositions(this.position, until) >= 0;
+  }
+
+  #stepLimit(): number {
+    return (this.#runs[this.#run]?.first.step ?? 0) + this.#maxSteps;
+  }
+
+  // ---- runs -----------------------------------------------------------------------------------------------------------
+
+  #addRun(program: Program, what: TimelineRun['what']): void {
+    this.#run = this.#runs.length;
+    const first = { run: this.#run, step: this.machine.step, phase: 0 };
+    this.#runs.push({ program, what, first });
+    this.#insert(this.#kept.length, first);
+  }
+
+  /** A run is over for the first time: what follows it is made ready, and the machine stays where it is. */
+  #ended(end: End): void {
+    const run = this.#runs[this.#run];
+    if (run === undefined || run.end !== undefined) return;
+    run.end = end;
+    run.last = this.position;
+    const here = this.machine.checkpoint();
+    this.#options.onEnded?.(run.last, here);
+    const index = this.#run;
+    const { kernel } = this.machine;
+    if (run.what !== 'program') kernel.async.done();
+    kernel.end();
+    const due = end.kind === 'exit' && this.#callbacks < MAX_CALLBACKS ? kernel.asyncDue() : undefined;
+    if (due === undefined) this.#afterLast = this.machine.checkpoint();
+    else {
+      this.#callbacks++;
+      kernel.begin(due.program);
+      this.machine.startAsync(due);
+      this.#addRun(due.program, due.kind);
+    }
+    this.machine.restore(here);
+    this.#run = index;
+  }
+
+  /** Lets all runs that were begun come to their end. */
+  #toLastEnd(): void {
+    while (this.#runs.length > 0 && this.#runs.at(-1)?.end === undefined) {
+      const last = this.#runs.length - 1;
+      this.#enter(this.#runs[last]!.first);
+      const found = this.#forward(ANYTHING, undefined, {}, 'run');
+      if (found === 'end' && this.machine.end === undefined) {
+        throw new BailoutError('RUN_TOO_LONG', `The run was ended after ${this.#maxSteps} instructions.`, {
+          hint: 'Raise the limit: set max-steps N.',
+        });
+      }
+    }
+  }
+
+  // ---- checkpoints ----------------------------------------------------------------------------------------------------
+
+  #nextCheckpoint(): number {
+    return (Math.floor(this.machine.step / this.#spacing) + 1) * this.#spacing;
+  }
+
+  #keep(): void {
+    const { position, machine } = this;
+    if (machine.end !== undefined || position.phase !== 0 || position.step % this.#spacing !== 0) return;
+    const index = this.#indexAfter(position);
+    if (this.#kept[index - 1] !== undefined && comparePositions(this.#kept[index - 1]!.position, position) === 0)
+      return;
+    const kept = this.#insert(index, position);
+    this.#copied += kept.bytes;
+    this.#covered += this.#spacing;
+    if (this.#keptBytes > (this.#options.budgetBytes ?? DEFAULT_BUDGET)) this.#thin();
+    else if (this.#copied * STEPS_PER_BYTE > this.#covered && this.#spacing < MAX_SPACING) this.#spaceOut();
+  }
+
+  #insert(index: number, position: Position): Kept {
+    const checkpoint = this.machine.checkpoint();
+    const bytes = costOf(checkpoint, this.#kept[index - 1]?.checkpoint);
+    const kept: Kept = { position, checkpoint, bytes };
+    if (index === this.#kept.length) this.#kept.push(kept);
+    else this.#kept.splice(index, 0, kept);
+    this.#keptBytes += bytes;
+    this.#options.onKept?.(position, checkpoint);
+    return kept;
+  }
+
+  /** Every second checkpoint goes; the first of each run and the newest stay. */
+  #thin(): void {
+    this.#spaceOut();
+    const newest = this.#kept.at(-1);
+    this.#kept = this.#kept.filter(
+      (kept) => kept === newest || this.#isFirst(kept.position) || kept.position.step % this.#spacing === 0,
+    );
+    this.#keptBytes = 0;
+    this.#kept.forEach((kept, i) => {
+      kept.bytes = costOf(kept.checkpoint, this.#kept[i - 1]?.checkpoint);
+      this.#keptBytes += kept.bytes;
+    });
+  }
+
+  #spaceOut(): void {
+    this.#spacing *= 2;
+    this.#copied = 0;
+    this.#covered = 0;
+  }
+
+  /** The index of the first checkpoint after a position. */
+  #indexAfter(position: Position): number {
+    let low = 0;
+    let high = this.#kept.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (comparePositions(this.#kept[middle]!.position, position) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The newest checkpoint strictly before a position. */
+  #keptBefore(position: Position): Kept | undefined {
+    let index = this.#indexAfter(position) - 1;
+    if (this.#kept[index] !== undefined && comparePositions(this.#kept[index]!.position, position) === 0) index--;
+    return this.#kept[index];
+  }
+
+  #restore(kept: Kept): void {
+    this.machine.restore(kept.checkpoint);
+    this.#run = kept.position.run;
+  }
+
+  /** Puts the machine at a moment that is known to have a checkpoint: the first of a run. */
+  #enter(first: Position): void {
+    const kept = this.#kept[this.#indexAfter(first) - 1];
+    if (kept !== undefined) this.#restore(kept);
+  }
+
+  /** Stays where it is when that is the nearest way; otherwise goes back to a checkpoint. */
+  #restoreBefore(target: Position, mayStay: boolean): void {
+    const kept = this.#kept[this.#indexAfter(target) - 1];
+    if (kept === undefined) return;
+    const here = this.position;
+    const near = mayStay && here.run === target.run && comparePositions(here, target) <= 0;
+    if (near && comparePositions(kept.position, here) <= 0) return;
+    this.#restore(kept);
+  }
+
+  #clamped(position: Position): Position {
+    const last = this.#runs.length - 1;
+    if (position.run > last) return { run: last, step: Number.MAX_SAFE_INTEGER, phase: 0 };
+    const run = this.#runs[Math.max(position.run, 0)]!;
+    if (position.run < 0 || comparePositions(position, run.first) < 0) return run.first;
+    return run.last !== undefined && comparePositions(position, run.last) > 0 ? run.last : position;
+  }
+
+  #isFirst(position: Position): boolean {
+    const first = this.#runs[position.run]?.first;
+    return first !== undefined && comparePositions(first, position) === 0;
+  }
+
+  #allPrograms(): Iterable<Program> {
+    if (this.#programs.size === 0) for (const program of this.object.programs) this.#programs.add(program);
+    return this.#programs;
+  }
+}
+
+function costOf(checkpoint: MachineCheckpoint, before: MachineCheckpoint | undefined): number {
+  const tree = checkpoint.kernel.memory as PageTree;
+  return CHECKPOINT_BYTES + pageTreeBytes(tree, before?.kernel.memory as PageTree | undefined);
+}
+
+function notRunning(): BailoutError {
+  return new BailoutError('NOT_RUNNING', 'No program runs.', { hint: 'Start one: run.' });
+}

@@ -1,0 +1,68 @@
+/**
+ * What a session moves along: runs of programs, one after the other, in which every moment can be reached from every other.
+ * A recording offers this, and so does a program that runs without one (live.ts).
+ */
+import type { Machine } from '../machine/machine.ts';
+import type { End } from '../machine/stop.ts';
+import type { ObjectFile, Program } from '../object/program.ts';
+
+/** A moment: in which run, after how many instructions, and of the unwinding that the last one began after how many phases. */
+export interface Position {
+  readonly run: number;
+  readonly step: number;
+  readonly phase: number;
+}
+
+export function comparePositions(a: Position, b: Position): number {
+  return a.run - b.run || a.step - b.step || a.phase - b.phase;
+}
+
+/** One program from its first instruction to its end, or a callback that ran on its own after one. */
+export interface TimelineRun {
+  readonly program: Program;
+  readonly what: 'program' | 'timer' | 'workqueue' | 'task_work';
+  readonly first: Position;
+  /** The last moment, once it is known. */
+  readonly last?: Position;
+  readonly end?: End;
+}
+
+/** Something that is looked for by running: breakpoints, watchpoints, the end of a line or function. */
+export interface Search {
+  /** Whether phases of an unwinding are looked at. */
+  readonly phases: boolean;
+  /** 1 at each instruction of a program before which the machine has to stop and ask; undefined for none. */
+  stops(program: Program): Uint8Array | undefined;
+  /**
+   * The search begins here, or a part of it does: forget what was seen before. `step` when the very next instruction has to
+   * be looked at by itself.
+   */
+  begin?(machine: Machine, position: Position): 'run' | 'step';
+  /** The machine has stopped: is this what was looked for? `step` executes one instruction or phase, and asks again. */
+  test(machine: Machine, position: Position): 'hit' | 'miss' | 'step';
+}
+
+export interface Limits {
+  /** Going no further than this. */
+  readonly until?: Position;
+  /** Instructions gone through, and all of them where that is known. */
+  onProgress?(done: number, total: number | undefined): void;
+  isCancelled?(): boolean;
+}
+
+/** How a search ended: `end` is the end of the present run; asked again, it goes into the next. */
+export type Found = 'hit' | 'until' | 'start' | 'end' | 'cancelled';
+
+export interface Timeline {
+  readonly machine: Machine;
+  readonly object: ObjectFile;
+  readonly runs: readonly TimelineRun[];
+  readonly position: Position;
+  readonly first: Position;
+  /** Goes to the nearest moment that there is, and says where that was. */
+  seek(position: Position): Position;
+  /** The first hit after the present moment. */
+  searchForward(search: Search, limits?: Limits): Found;
+  /** The last hit before the present moment. */
+  searchBackward(search: Search, limits?: Limits): Found;
+}
