@@ -9,13 +9,13 @@ import type { Instructions } from '../isa/instructions.ts';
 import type { DisassemblyNames } from '../isa/disassemble.ts';
 import type { Btf } from '../object/btf/btf.ts';
 import type { LineInfo, MapDefinition, Program } from '../object/program.ts';
-import type { Assertions } from './assertions.ts';
+import type { Assertions } from './throws/assertions.ts';
 import type { Log } from './log.ts';
-import type { Pending } from './push-state.ts';
-import type { Exploration } from './prune.ts';
-import type { StackLiveness } from './stack-liveness.ts';
-import type { Frame, JumpHistoryEntry, State } from './state.ts';
-import { ROW } from './state.ts';
+import type { Pending } from './paths/push-state.ts';
+import type { Exploration } from './paths/prune.ts';
+import type { StackLiveness } from './flow/stack-liveness.ts';
+import type { Frame, JumpHistoryEntry, State } from './state/state.ts';
+import { ROW } from './state/state.ts';
 
 /** Thrown to end the verification: the program is rejected. The reason is in the log. */
 export class Rejection extends Error {

@@ -31,8 +31,8 @@ import {
   slotBase,
   slotKind,
   slotType,
-} from './state.ts';
-import { tnumIsUnknown } from './tnum.ts';
+} from './state/state.ts';
+import { tnumIsUnknown } from './values/tnum.ts';
 import {
   BASE_TYPE_MASK,
   CONST_PTR_TO_DYNPTR,
@@ -55,7 +55,7 @@ import {
   regTypeName,
   typeIsNonOwningReference,
   typeIsPacketPointer,
-} from './types.ts';
+} from './state/types.ts';
 
 const MASK64 = 0xffff_ffff_ffff_ffffn;
 

@@ -3,9 +3,9 @@ import type { Profile } from '../exceptions/profile.ts';
 import type { FrameDescriptor } from '../exceptions/descriptor.ts';
 import type { MergeConflict } from '../exceptions/merge.ts';
 import type { Program } from '../object/program.ts';
-import type { AssertionFact } from './assertions.ts';
+import type { AssertionFact } from './throws/assertions.ts';
 
-export type { AssertionFact } from './assertions.ts';
+export type { AssertionFact } from './throws/assertions.ts';
 
 export interface VerifyOptions {
   /** Which rules for exceptions; chosen from the program when absent (docs/exceptions.md, section 3). */

@@ -2,8 +2,8 @@
 import { BPF_F_RDONLY_PROG, mapTypeName } from '../../kernel/tables/map-types.ts';
 import type { MapDefinition } from '../../object/program.ts';
 import type { Env } from '../context.ts';
-import { checkMapAccess } from '../memory.ts';
-import { AUX0, OFF, ROW, VALUE, isConst } from '../state.ts';
+import { checkMapAccess } from '../memory/memory.ts';
+import { AUX0, OFF, ROW, VALUE, isConst } from '../state/state.ts';
 
 function isReadOnly(map: MapDefinition): boolean {
   return (map.flags & BPF_F_RDONLY_PROG) !== 0 && map.frozen;

@@ -1,8 +1,8 @@
 /** Dynptrs: pairs of stack slots that stand for memory whose size is known at run time only, and the slices taken out of them. */
 import { BPF_DW } from '../../isa/opcodes.ts';
 import type { Env } from '../context.ts';
-import { checkMemAccess } from '../memory.ts';
-import { destroyIfDynptrSlot } from '../stack.ts';
+import { checkMemAccess } from '../memory/memory.ts';
+import { destroyIfDynptrSlot } from '../memory/stack.ts';
 import {
   AUX0,
   AUX1,
@@ -16,8 +16,8 @@ import {
   setPointer,
   slotBase,
   slotType,
-} from '../state.ts';
-import type { Frame } from '../state.ts';
+} from '../state/state.ts';
+import type { Frame } from '../state/state.ts';
 import {
   CONST_PTR_TO_DYNPTR,
   DYNPTR_INVALID,
@@ -36,7 +36,7 @@ import {
   PTR_TO_STACK,
   STACK_DYNPTR,
   dynptrTypeIsReferenced,
-} from '../types.ts';
+} from '../state/types.ts';
 import { ARG_PTR_TO_DYNPTR } from '../../kernel/tables/type-flags.ts';
 import { acquireReference, releaseReference } from './references.ts';
 import { BAD_SLOT, markObjectRead, markObjectWritten, objectSlot, stackFrame } from './stack-objects.ts';

@@ -1,7 +1,7 @@
 /** `bpf_set_exception_callback`, the call of the 2023 proposal that names the exception callback (docs/exceptions.md, sections 2 and 4). */
 import type { Env } from '../context.ts';
-import { AUX0, ROW, TYPE } from '../state.ts';
-import { PTR_TO_FUNC } from '../types.ts';
+import { AUX0, ROW, TYPE } from '../state/state.ts';
+import { PTR_TO_FUNC } from '../state/types.ts';
 
 /** Checks the call, and remembers the callback: for the whole program, and for good. */
 export function processExceptionCallback(env: Env, insn: number): void {

@@ -1,9 +1,9 @@
 /** Linked lists and red-black trees of allocated objects: roots that a lock protects, and nodes that they own. */
-import { structIdsMatch } from '../btf-access.ts';
+import { structIdsMatch } from '../memory/btf-access.ts';
 import type { Env } from '../context.ts';
-import { forEachRegister } from '../registers.ts';
-import { AUX0, AUX1, OFF, REF_OBJ_ID, ROW, TYPE, VALUE, isConst, setPointer } from '../state.ts';
-import { MEM_ALLOC, MEM_RCU, NON_OWN_REF, PTR_TO_BTF_ID } from '../types.ts';
+import { forEachRegister } from '../state/registers.ts';
+import { AUX0, AUX1, OFF, REF_OBJ_ID, ROW, TYPE, VALUE, isConst, setPointer } from '../state/state.ts';
+import { MEM_ALLOC, MEM_RCU, NON_OWN_REF, PTR_TO_BTF_ID } from '../state/types.ts';
 import { allocationIsLocked } from './locks.ts';
 import type { BtfField } from './records.ts';
 import { findField, registerRecord } from './records.ts';

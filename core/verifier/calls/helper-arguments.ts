@@ -28,14 +28,14 @@ import type { Helper } from '../../kernel/tables/helpers.ts';
 import { BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_PERCPU_ARRAY, mapTypeName } from '../../kernel/tables/map-types.ts';
 import { mayAccessPacket } from '../../kernel/tables/program-types.ts';
 import { BTF_KIND_STRUCT } from '../../object/btf/kinds.ts';
-import { structIdsMatch } from '../btf-access.ts';
+import { structIdsMatch } from '../memory/btf-access.ts';
 import type { Env } from '../context.ts';
 import { KERNEL_BTF } from '../context.ts';
-import { checkHelperMemAccess, checkAlignment } from '../memory.ts';
-import { checkPtrOffReg } from '../pointer-offset.ts';
-import type { Access, MemoryMeta } from '../memory.ts';
-import { markChainPrecision, markPlacesPrecise } from '../precision.ts';
-import { SRC_OP, checkRegArg } from '../registers.ts';
+import { checkHelperMemAccess, checkAlignment } from '../memory/memory.ts';
+import { checkPtrOffReg } from '../memory/pointer-offset.ts';
+import type { Access, MemoryMeta } from '../memory/memory.ts';
+import { markChainPrecision, markPlacesPrecise } from '../paths/precision.ts';
+import { SRC_OP, checkRegArg } from '../state/registers.ts';
 import {
   AUX0,
   AUX1,
@@ -55,7 +55,7 @@ import {
   slotBase,
   slotType,
   u64Number,
-} from '../state.ts';
+} from '../state/state.ts';
 import {
   BASE_TYPE_MASK,
   BPF_MAX_VAR_SIZ,
@@ -94,7 +94,7 @@ import {
   STACK_SPILL,
   STACK_ZERO,
   regTypeName,
-} from '../types.ts';
+} from '../state/types.ts';
 import { inRbtreeCallback } from './callbacks.ts';
 import { checkConstString } from './const-strings.ts';
 import { processDynptrArgument, stackDynptrReference } from './dynptrs.ts';

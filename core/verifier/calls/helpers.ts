@@ -25,14 +25,14 @@ import {
 import { programTypeNames } from '../../object/program.ts';
 import { BTF_KIND_STRUCT } from '../../object/btf/kinds.ts';
 import { BPF_B } from '../../isa/opcodes.ts';
-import { syncBounds } from '../bounds.ts';
-import { attachPrototype } from '../attach-prototype.ts';
-import { isGplCompatible } from '../btf-access.ts';
+import { syncBounds } from '../values/bounds.ts';
+import { attachPrototype } from '../admission/attach-prototype.ts';
+import { isGplCompatible } from '../memory/btf-access.ts';
 import type { Env } from '../context.ts';
 import { KERNEL_BTF } from '../context.ts';
-import { checkMemAccess } from '../memory.ts';
-import { markChainPrecision } from '../precision.ts';
-import { clearCallerSaved, forEachRegister, markRegInvalid } from '../registers.ts';
+import { checkMemAccess } from '../memory/memory.ts';
+import { markChainPrecision } from '../paths/precision.ts';
+import { clearCallerSaved, forEachRegister, markRegInvalid } from '../state/registers.ts';
 import {
   AUX0,
   AUX1,
@@ -56,10 +56,10 @@ import {
   setPointer,
   setUnknownScalar,
   u64Number,
-} from '../state.ts';
-import { pushState } from '../push-state.ts';
+} from '../state/state.ts';
+import { pushState } from '../paths/push-state.ts';
 import { refusePoisoned } from '../poison.ts';
-import { pushCallbackCall, returnFromSubprogram } from '../subprogram-calls.ts';
+import { pushCallbackCall, returnFromSubprogram } from './subprogram-calls.ts';
 import {
   BASE_TYPE_MASK,
   DYNPTR_INVALID,
@@ -75,7 +75,7 @@ import {
   PTR_TO_SOCK_COMMON,
   PTR_TO_TCP_SOCK,
   regTypeName,
-} from '../types.ts';
+} from '../state/types.ts';
 import {
   setFindVmaCallback,
   setLoopCallback,
@@ -87,7 +87,7 @@ import { isStructOrUnion } from './btf-words.ts';
 import { checkConstString, isValidFormat } from './const-strings.ts';
 import { dynptrId, dynptrKind, dynptrReference, isPacketDynptr, unmarkDynptr } from './dynptrs.ts';
 import { CallMeta, calledHelper, checkHelperArgument } from './helper-arguments.ts';
-import { inRcuSection } from '../rcu-section.ts';
+import { inRcuSection } from '../memory/rcu-section.ts';
 import { helperName } from './names.ts';
 import { clearAllPacketPointers, helperChangesPacket } from './packet.ts';
 import { LOCK_KINDS, mapRecord } from './records.ts';

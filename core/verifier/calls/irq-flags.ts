@@ -1,9 +1,19 @@
 /** Saved interrupt flags in stack slots: bpf_local_irq_save and its like. */
 import { BPF_DW } from '../../isa/opcodes.ts';
 import type { Env } from '../context.ts';
-import { checkMemAccess } from '../memory.ts';
-import { AUX0, REF_OBJ_ID, ROW, clearSlot, fillSlot, markNotInit, setPointer, slotBase, slotType } from '../state.ts';
-import { PTR_TO_STACK, STACK_IRQ_FLAG } from '../types.ts';
+import { checkMemAccess } from '../memory/memory.ts';
+import {
+  AUX0,
+  REF_OBJ_ID,
+  ROW,
+  clearSlot,
+  fillSlot,
+  markNotInit,
+  setPointer,
+  slotBase,
+  slotType,
+} from '../state/state.ts';
+import { PTR_TO_STACK, STACK_IRQ_FLAG } from '../state/types.ts';
 import { acquireIrq, releaseIrq } from './references.ts';
 import { SLOT_NOT_ALLOCATED, markObjectRead, markObjectWritten, objectSlot, stackFrame } from './stack-objects.ts';
 

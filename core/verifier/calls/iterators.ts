@@ -3,12 +3,12 @@ import { BPF_DW } from '../../isa/opcodes.ts';
 import { KF_ITER_DESTROY, KF_ITER_NEW, KF_RCU_PROTECTED } from '../../kernel/tables/kfuncs.ts';
 import type { Env } from '../context.ts';
 import { KERNEL_BTF } from '../context.ts';
-import { pushState } from '../push-state.ts';
-import { checkMemAccess } from '../memory.ts';
-import { inRcuSection } from '../rcu-section.ts';
-import { findPreviousEntry } from '../prune.ts';
-import { markPtrNotNull } from '../registers.ts';
-import { widenImpreciseScalars } from '../states-equal.ts';
+import { pushState } from '../paths/push-state.ts';
+import { checkMemAccess } from '../memory/memory.ts';
+import { inRcuSection } from '../memory/rcu-section.ts';
+import { findPreviousEntry } from '../paths/prune.ts';
+import { markPtrNotNull } from '../state/registers.ts';
+import { widenImpreciseScalars } from '../state/states-equal.ts';
 import {
   AUX0,
   AUX1,
@@ -23,9 +23,9 @@ import {
   setPointer,
   slotBase,
   slotType,
-} from '../state.ts';
-import type { State } from '../state.ts';
-import { ITER_ACTIVE, ITER_DRAINED, MEM_RCU, PTR_TO_STACK, PTR_UNTRUSTED, STACK_ITER } from '../types.ts';
+} from '../state/state.ts';
+import type { State } from '../state/state.ts';
+import { ITER_ACTIVE, ITER_DRAINED, MEM_RCU, PTR_TO_STACK, PTR_UNTRUSTED, STACK_ITER } from '../state/types.ts';
 import { acquireReference, releaseReference } from './references.ts';
 import {
   BAD_SLOT,

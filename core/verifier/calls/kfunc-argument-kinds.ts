@@ -4,7 +4,7 @@ import type { Btf } from '../../object/btf/btf.ts';
 import { BTF_KIND_ARRAY } from '../../object/btf/kinds.ts';
 import type { Env } from '../context.ts';
 import { KERNEL_BTF } from '../context.ts';
-import { ROW, TYPE, isNull } from '../state.ts';
+import { ROW, TYPE, isNull } from '../state/state.ts';
 import {
   BASE_TYPE_MASK,
   CONST_PTR_TO_MAP,
@@ -13,7 +13,7 @@ import {
   PTR_TO_SOCK_COMMON,
   PTR_TO_TCP_SOCK,
   SCALAR_VALUE,
-} from '../types.ts';
+} from '../state/types.ts';
 import { isScalarType, isStruct, isStructOrUnion, kindWord } from './btf-words.ts';
 import { isContextPointer } from './contexts.ts';
 import type { KfuncParameter, KfuncPrototype } from './kfunc-prototypes.ts';

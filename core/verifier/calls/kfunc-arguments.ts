@@ -3,13 +3,13 @@ import { KF_RCU, KF_RELEASE, KF_TRUSTED_ARGS } from '../../kernel/tables/kfuncs.
 import { PROGRAM_TYPES } from '../../kernel/tables/program-types.ts';
 import { ARG_PTR_TO_DYNPTR } from '../../kernel/tables/type-flags.ts';
 import { BTF_KIND_STRUCT } from '../../object/btf/kinds.ts';
-import { structIdsMatch } from '../btf-access.ts';
+import { structIdsMatch } from '../memory/btf-access.ts';
 import type { Env } from '../context.ts';
 import { KERNEL_BTF, Rejection } from '../context.ts';
-import { checkHelperMemAccess } from '../memory.ts';
-import { markChainPrecision } from '../precision.ts';
-import { isTrustedRegister, markPtrNotNull } from '../registers.ts';
-import { AUX0, AUX1, OFF, REF_OBJ_ID, ROW, TYPE, VALUE, getU64, isConst, isNull, u64Number } from '../state.ts';
+import { checkHelperMemAccess } from '../memory/memory.ts';
+import { markChainPrecision } from '../paths/precision.ts';
+import { isTrustedRegister, markPtrNotNull } from '../state/registers.ts';
+import { AUX0, AUX1, OFF, REF_OBJ_ID, ROW, TYPE, VALUE, getU64, isConst, isNull, u64Number } from '../state/state.ts';
 import {
   BASE_TYPE_MASK,
   CONST_PTR_TO_DYNPTR,
@@ -35,7 +35,7 @@ import {
   regTypeName,
   typeIsNonOwningReference,
   typeIsPointerAllocated,
-} from '../types.ts';
+} from '../state/types.ts';
 import { isNoCastAlias, isStruct, kindWord } from './btf-words.ts';
 import { inRbtreeCallback } from './callbacks.ts';
 import { checkConstString } from './const-strings.ts';

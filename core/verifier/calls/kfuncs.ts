@@ -12,12 +12,12 @@ import { mayAccessPacket } from '../../kernel/tables/program-types.ts';
 import { isKfuncCall } from '../../isa/control-flow.ts';
 import type { Btf } from '../../object/btf/btf.ts';
 import { BTF_KIND_FUNC } from '../../object/btf/kinds.ts';
-import { isGplCompatible } from '../btf-access.ts';
+import { isGplCompatible } from '../memory/btf-access.ts';
 import type { Env } from '../context.ts';
 import { KERNEL_BTF, PROGRAM_BTF } from '../context.ts';
-import { syncBounds } from '../bounds.ts';
-import { pushState } from '../push-state.ts';
-import { clearCallerSaved, forEachRegister } from '../registers.ts';
+import { syncBounds } from '../values/bounds.ts';
+import { pushState } from '../paths/push-state.ts';
+import { clearCallerSaved, forEachRegister } from '../state/registers.ts';
 import {
   AUX0,
   AUX1,
@@ -36,9 +36,9 @@ import {
   setUnknownScalar,
   slotBase,
   slotKind,
-} from '../state.ts';
-import type { State } from '../state.ts';
-import { pushCallbackCall } from '../subprogram-calls.ts';
+} from '../state/state.ts';
+import type { State } from '../state/state.ts';
+import { pushCallbackCall } from './subprogram-calls.ts';
 import {
   MEM_ALLOC,
   MEM_PERCPU,
@@ -50,14 +50,14 @@ import {
   PTR_TRUSTED,
   PTR_UNTRUSTED,
   STACK_ITER,
-} from '../types.ts';
+} from '../state/types.ts';
 import { isPointer, isScalarType, isStruct, isStructOrUnion, kindWord } from './btf-words.ts';
 import { inRbtreeCallback, setRbtreeAddCallback, setTaskWorkCallback, setTimerCallback } from './callbacks.ts';
 import { flagOfDynptrKind } from './dynptrs.ts';
 import { processExceptionCallback } from './exception-callback.ts';
 import { convertOwningToNonOwning, markGraphNode, setNonOwning } from './graph.ts';
 import { iteratorRow, processIteratorNext } from './iterators.ts';
-import { inRcuSection } from '../rcu-section.ts';
+import { inRcuSection } from '../memory/rcu-section.ts';
 import { isScalarStruct } from './kfunc-argument-kinds.ts';
 import { KfuncMeta, checkKfuncArguments } from './kfunc-arguments.ts';
 import { kfuncPrototype, returnsStructPointer } from './kfunc-prototypes.ts';

@@ -3,11 +3,11 @@ import { BPF_LDX, BPF_MEM, BPF_ST, BPF_STX } from '../../isa/opcodes.ts';
 import { RCU_PROTECTED } from '../../kernel/tables/btf-lists.ts';
 import type { Env } from '../context.ts';
 import { KERNEL_BTF } from '../context.ts';
-import { structIdsMatch } from '../btf-access.ts';
-import { checkPtrOffReg } from '../pointer-offset.ts';
-import { inRcuSection } from '../rcu-section.ts';
-import { markBtfRegister } from '../registers.ts';
-import { AUX0, AUX1, OFF, ROW, TYPE, VALUE, isConst, isNull } from '../state.ts';
+import { structIdsMatch } from '../memory/btf-access.ts';
+import { checkPtrOffReg } from '../memory/pointer-offset.ts';
+import { inRcuSection } from '../memory/rcu-section.ts';
+import { markBtfRegister } from '../state/registers.ts';
+import { AUX0, AUX1, OFF, ROW, TYPE, VALUE, isConst, isNull } from '../state/state.ts';
 import {
   BASE_TYPE_MASK,
   MEM_ALLOC,
@@ -21,7 +21,7 @@ import {
   PTR_UNTRUSTED,
   regTypeName,
   typeIsPointerAllocated,
-} from '../types.ts';
+} from '../state/types.ts';
 import type { BtfField } from './records.ts';
 import { KPTR_KINDS, findField, mapHasBtf, registerRecord, structRecord } from './records.ts';
 

@@ -1,8 +1,20 @@
 /** Spin locks: which may be taken, in which order they are let go, and what they protect. */
 
 import type { Env } from '../context.ts';
-import { AUX0, AUX1, ID, OFF, REF_LOCK, REF_RES_LOCK, REF_RES_LOCK_IRQ, ROW, TYPE, VALUE, isConst } from '../state.ts';
-import { BASE_TYPE_MASK, PTR_TO_MAP_VALUE } from '../types.ts';
+import {
+  AUX0,
+  AUX1,
+  ID,
+  OFF,
+  REF_LOCK,
+  REF_RES_LOCK,
+  REF_RES_LOCK_IRQ,
+  ROW,
+  TYPE,
+  VALUE,
+  isConst,
+} from '../state/state.ts';
+import { BASE_TYPE_MASK, PTR_TO_MAP_VALUE } from '../state/types.ts';
 import { mapHasBtf, registerRecord } from './records.ts';
 import { acquireLock, findLock, invalidateNonOwningReferences, releaseLock } from './references.ts';
 

@@ -1,7 +1,7 @@
 /** Helpers and kernel functions after which packet pointers are no longer good. */
 import type { Env } from '../context.ts';
-import { forEachRegister, markRegInvalid } from '../registers.ts';
-import { TYPE } from '../state.ts';
+import { forEachRegister, markRegInvalid } from '../state/registers.ts';
+import { TYPE } from '../state/state.ts';
 import {
   BASE_TYPE_MASK,
   DYNPTR_TYPE_SKB,
@@ -11,7 +11,7 @@ import {
   PTR_TO_PACKET,
   PTR_TO_PACKET_END,
   PTR_TO_PACKET_META,
-} from '../types.ts';
+} from '../state/types.ts';
 
 const HELPERS: ReadonlySet<string> = new Set(
   `clone_redirect l3_csum_replace l4_csum_replace lwt_push_encap lwt_seg6_action lwt_seg6_adjust_srh lwt_seg6_store_bytes msg_pop_data

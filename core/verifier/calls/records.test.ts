@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH } from '../../kernel/tables/map-types.ts';
 import { Env } from '../context.ts';
 import { Log } from '../log.ts';
-import { State } from '../state.ts';
+import { State } from '../state/state.ts';
 import { mapRecord } from './records.ts';
 import { done, lookUp, map, outcome, program, Types } from './testing/programs.ts';
 

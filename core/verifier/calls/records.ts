@@ -17,8 +17,8 @@ import {
 import type { MapDefinition } from '../../object/program.ts';
 import type { Env } from '../context.ts';
 import { KERNEL_BTF, PROGRAM_BTF } from '../context.ts';
-import { AUX0, AUX1, TYPE } from '../state.ts';
-import { BASE_TYPE_MASK, PTR_TO_BTF_ID, PTR_TO_MAP_VALUE, typeIsPointerAllocated } from '../types.ts';
+import { AUX0, AUX1, TYPE } from '../state/state.ts';
+import { BASE_TYPE_MASK, PTR_TO_BTF_ID, PTR_TO_MAP_VALUE, typeIsPointerAllocated } from '../state/types.ts';
 import { isStruct } from './btf-words.ts';
 
 export type FieldKind =

@@ -1,9 +1,9 @@
 /** What a program holds: acquired objects, locks, disabled interrupts. Taking, giving back, and what is wrong with keeping. */
 import type { Env } from '../context.ts';
-import { forEachRegister, markRegInvalid } from '../registers.ts';
-import { REF_IRQ, REF_LOCK_MASK, REF_OBJ_ID, REF_POINTER, TYPE } from '../state.ts';
-import type { Reference, State } from '../state.ts';
-import { typeIsNonOwningReference } from '../types.ts';
+import { forEachRegister, markRegInvalid } from '../state/registers.ts';
+import { REF_IRQ, REF_LOCK_MASK, REF_OBJ_ID, REF_POINTER, TYPE } from '../state/state.ts';
+import type { Reference, State } from '../state/state.ts';
+import { typeIsNonOwningReference } from '../state/types.ts';
 
 function push(env: Env, kind: number, id: number, insn: number, object: string): void {
   const { state } = env;

@@ -1,7 +1,7 @@
 /** Kernel objects that live in a program's stack slots: where a pointer to one points, and reading and writing their slots. */
 import type { Env } from '../context.ts';
-import { FRAMENO, OFF, VALUE, isConst } from '../state.ts';
-import type { Frame } from '../state.ts';
+import { FRAMENO, OFF, VALUE, isConst } from '../state/state.ts';
+import type { Frame } from '../state/state.ts';
 
 /** Not where an object can be. */
 export const BAD_SLOT = -1;

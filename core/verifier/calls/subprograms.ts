@@ -14,10 +14,10 @@ import {
 } from '../../kernel/tables/type-flags.ts';
 import type { Btf } from '../../object/btf/btf.ts';
 import { BTF_KIND_FUNC, BTF_KIND_INT, BTF_KIND_STRUCT, BTF_KIND_TYPEDEF } from '../../object/btf/kinds.ts';
-import { attachPrototype } from '../attach-prototype.ts';
+import { attachPrototype } from '../admission/attach-prototype.ts';
 import type { Env } from '../context.ts';
 import { KERNEL_BTF, PROGRAM_BTF, Rejection } from '../context.ts';
-import { AUX0, AUX1, ID, REF_OBJ_ID, ROW, TYPE, isNull, setPointer, setUnknownScalar } from '../state.ts';
+import { AUX0, AUX1, ID, REF_OBJ_ID, ROW, TYPE, isNull, setPointer, setUnknownScalar } from '../state/state.ts';
 import {
   BASE_TYPE_MASK,
   DYNPTR_LOCAL,
@@ -30,7 +30,7 @@ import {
   PTR_TRUSTED,
   PTR_UNTRUSTED,
   SCALAR_VALUE,
-} from '../types.ts';
+} from '../state/types.ts';
 import { isPointer, isScalarType, isStruct, isStructOrUnion, kindWord } from './btf-words.ts';
 import { isContextPointer } from './contexts.ts';
 import { markDynptrRow, processDynptrArgument } from './dynptrs.ts';

@@ -14,8 +14,8 @@ import {
   UMIN,
   VALUE,
   isConst,
-} from '../state.ts';
-import { SCALAR_VALUE } from '../types.ts';
+} from '../state/state.ts';
+import { SCALAR_VALUE } from '../state/types.ts';
 
 export const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
 export const s64 = (value: bigint): bigint => BigInt.asIntN(64, value);
