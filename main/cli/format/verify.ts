@@ -4,7 +4,7 @@ import { formatPlace } from '../../../core/exceptions/descriptor.ts';
 import { disassembleLine } from '../../../core/isa/disassemble.ts';
 import type { Profile } from '../../../core/exceptions/profile.ts';
 import type { Program } from '../../../core/object/program.ts';
-import type { AssertionFact } from '../../../core/verifier/assertions.ts';
+import type { AssertionFact } from '../../../core/verifier/throws/assertions.ts';
 import type { Verification } from '../../../core/verifier/verification.ts';
 import { hintFor } from '../hints.ts';
 import { baseName, lineAt, namesOf, subprogramAt, subprogramName } from '../program.ts';
