@@ -65,7 +65,7 @@ import type { Frame } from './frames.ts';
 import { currentFrame, floorOf, hasRoom, readFrames } from './frames.ts';
 import type { CallSite, Image } from './image.ts';
 import type { LinearMemory } from './memory.ts';
-import type { LoadedProgram, RunFacts } from './programs.ts';
+import type { LoadedProgram, ProgramsState, RunFacts } from './programs.ts';
 import { Programs } from './programs.ts';
 import type { MachineObserver } from './observer.ts';
 import type { End, MachineFault, MachinePosition, Stop } from './stop.ts';
@@ -111,7 +111,7 @@ export interface MachineCheckpoint {
   readonly attachments: AttachmentsState;
   readonly end: End | undefined;
   readonly ticked: number;
-  readonly images: number;
+  readonly programs: ProgramsState;
 }
 
 /** Instructions between two visits of the host. The compiler's better code for a hot loop is used from the next visit on. */
@@ -295,7 +295,7 @@ export class Machine {
       attachments: this.#attachments.state,
       end: this.#end,
       ticked: this.#ticked,
-      images: this.#programs.count,
+      programs: this.#programs.state,
     };
   }
 
@@ -307,8 +307,7 @@ export class Machine {
     this.#end = checkpoint.end;
     this.#ticked = checkpoint.ticked;
     this.#stoppedAt = -1;
-    // Programs that were loaded later are no longer in memory.
-    this.#programs.keepFirst(checkpoint.images);
+    this.#programs.state = checkpoint.programs;
   }
 
   // ---- loading --------------------------------------------------------------------------------------------------------

@@ -20,10 +20,14 @@ export interface LoadedProgram {
   readonly image: Image;
   readonly facts: RunFacts | undefined;
   readonly strategy: UnwindStrategy;
-  /** Call sites that there were before it: when it is forgotten, its own go too. */
-  readonly firstSite: number;
   /** Where the program's arena is, guard pages included: an access that finds no page there is no fault. */
   readonly arena: { readonly start: number; readonly end: number } | undefined;
+}
+
+/** Programs in the order of loading, and the call sites of all of them. */
+export interface ProgramsState {
+  readonly loaded: readonly LoadedProgram[];
+  readonly sites: readonly CallSite[];
 }
 
 const BPF_MAP_TYPE_ARENA = 33;
@@ -44,6 +48,7 @@ export class Programs {
   readonly #byProgram = new Map<Program, LoadedProgram>();
   readonly #breakpoints = new Map<Program, Uint8Array>();
   #breaksAreSet = false;
+  #state: ProgramsState | undefined;
 
   constructor(
     kernel: Kernel,
@@ -60,8 +65,20 @@ export class Programs {
     this.#addresses = kernelAddresses(kernel);
   }
 
-  get count(): number {
-    return this.#loaded.length;
+  /** What is loaded, for a checkpoint. Shared between checkpoints until another program is loaded. */
+  get state(): ProgramsState {
+    this.#state ??= { loaded: [...this.#loaded], sites: [...this.#sites] };
+    return this.#state;
+  }
+
+  /** What was loaded at a checkpoint: later programs are no longer in memory, and those that an earlier one forgot are again. */
+  set state(state: ProgramsState) {
+    if (state === this.#state) return;
+    this.#loaded.splice(0, Infinity, ...state.loaded);
+    this.#sites.splice(0, Infinity, ...state.sites);
+    this.#byProgram.clear();
+    for (const loaded of state.loaded) this.#byProgram.set(loaded.image.program, loaded);
+    this.#state = state;
   }
 
   images(): readonly Image[] {
@@ -81,7 +98,7 @@ export class Programs {
     const known = this.#byProgram.get(program);
     if (known !== undefined) return known;
     const facts = this.#factsOf?.(program);
-    const firstSite = this.#sites.length;
+    this.#state = undefined;
     const gates = this.#gatesOf(program);
     const image = new Image(this.#memory, program, this.#loaded.length, this.#addresses, this.#sites, gates);
     const strategy = unwindStrategy({
@@ -89,19 +106,11 @@ export class Programs {
       descriptors: facts?.descriptors ?? [],
       callback: facts?.exceptionCallback?.subprogram,
     });
-    const loaded: LoadedProgram = { image, facts, strategy, firstSite, arena: this.#useArena(program) };
+    const loaded: LoadedProgram = { image, facts, strategy, arena: this.#useArena(program) };
     this.#loaded.push(loaded);
     this.#byProgram.set(program, loaded);
     if (this.#breaksAreSet) this.#setBreaks(image, true);
     return loaded;
-  }
-
-  /** Forgets all but the first ones. A rerun loads the others again, at the same addresses. */
-  keepFirst(count: number): void {
-    for (const { image, firstSite } of this.#loaded.splice(count).reverse()) {
-      this.#byProgram.delete(image.program);
-      this.#sites.length = firstSite;
-    }
   }
 
   setBreakpoints(program: Program, insns: Uint8Array | undefined): void {

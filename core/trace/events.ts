@@ -1,0 +1,366 @@
+/**
+ * What happened in a recording, as columns: one typed array per property, one row per event, grown by doubling.
+ *
+ * Calls and returns of a program's own functions reach the recording late and in blocks (the engine writes them into a log), so
+ * they have a table of their own; both are sorted by position, and queries merge them. A table has a limit: beyond it events
+ * are counted, per stretch of steps, so that a picture of any run is complete, and what is missing can be had again by
+ * running that stretch once more.
+ */
+import type { Position } from './timeline.ts';
+import { comparePositions } from './timeline.ts';
+
+/** In the order of their codes, which files contain: add at the end. */
+export const EVENT_KINDS = [
+  'call',
+  'return',
+  'helper',
+  'callback',
+  'tail-call',
+  'exception-callback',
+  'acquire',
+  'release',
+  'store',
+  'lock',
+  'unlock',
+  'map',
+  'print',
+  'emit',
+  'throw',
+  'phase',
+  'exit',
+  'fault',
+  'fentry',
+  'fexit',
+  'freplace',
+] as const;
+
+export type EventKind = (typeof EVENT_KINDS)[number];
+
+const CODES = new Map<EventKind, number>(EVENT_KINDS.map((kind, code) => [kind, code]));
+
+export function eventCode(kind: EventKind): number {
+  return CODES.get(kind) ?? 0;
+}
+
+/** One event, taken out of its columns. */
+export interface TraceEvent {
+  readonly kind: EventKind;
+  readonly position: Position;
+  readonly program: string;
+  readonly insn: number;
+  /** Who or what: the function, helper, resource type, map operation, phase, printed text, or fault code. */
+  readonly name: string;
+  /** More of it: who released, where it was stored, the fault's sentence. */
+  readonly detail: string;
+  /** R0 of a return, helper's result, address of a resource, cookie of a throw; absent when there is none. */
+  readonly value?: bigint;
+  /** R1 to R5 of a helper or kfunc. */
+  readonly args?: readonly bigint[];
+  /** Of a resource: its number in the ledger. */
+  readonly resource?: number;
+}
+
+/** Texts that events share, each once. */
+export class Names {
+  readonly texts: string[] = [''];
+  readonly #ids = new Map<string, number>([['', 0]]);
+
+  id(text: string): number {
+    let id = this.#ids.get(text);
+    if (id === undefined) {
+      id = this.texts.push(text) - 1;
+      this.#ids.set(text, id);
+    }
+    return id;
+  }
+
+  text(id: number): string {
+    return this.texts[id] ?? '';
+  }
+}
+
+const FLAG_VALUE = 1;
+const FLAG_ARGS = 2;
+
+/** The columns of a table, as a file has them. */
+export interface EventColumns {
+  readonly length: number;
+  readonly run: Uint32Array;
+  readonly step: Float64Array;
+  readonly phase: Uint16Array;
+  readonly kind: Uint8Array;
+  readonly flags: Uint8Array;
+  readonly program: Uint32Array;
+  readonly insn: Int32Array;
+  readonly name: Uint32Array;
+  readonly detail: Uint32Array;
+  readonly resource: Uint32Array;
+  readonly value: BigUint64Array;
+  /** Of rows with arguments: the number of the first in {@link EventTable.args}. */
+  readonly arg: Uint32Array;
+}
+
+function columns(size: number): EventColumns {
+  return {
+    length: size,
+    run: new Uint32Array(size),
+    step: new Float64Array(size),
+    phase: new Uint16Array(size),
+    kind: new Uint8Array(size),
+    flags: new Uint8Array(size),
+    program: new Uint32Array(size),
+    insn: new Int32Array(size),
+    name: new Uint32Array(size),
+    detail: new Uint32Array(size),
+    resource: new Uint32Array(size),
+    value: new BigUint64Array(size),
+    arg: new Uint32Array(size),
+  };
+}
+
+function grown(old: EventColumns, size: number): EventColumns {
+  const next = columns(size);
+  next.run.set(old.run);
+  next.step.set(old.step);
+  next.phase.set(old.phase);
+  next.kind.set(old.kind);
+  next.flags.set(old.flags);
+  next.program.set(old.program);
+  next.insn.set(old.insn);
+  next.name.set(old.name);
+  next.detail.set(old.detail);
+  next.resource.set(old.resource);
+  next.value.set(old.value);
+  next.arg.set(old.arg);
+  return next;
+}
+
+/** Rows in the order of time. */
+export class EventTable {
+  columns = columns(256);
+  args = new BigUint64Array(0);
+  argCount = 0;
+  length = 0;
+
+  /** Appends a row without value and arguments; returns its number. */
+  add(run: number, step: number, phase: number, kind: number, program: number, insn: number, name: number): number {
+    const row = this.length++;
+    if (row === this.columns.length) this.columns = grown(this.columns, row * 2);
+    const c = this.columns;
+    c.run[row] = run;
+    c.step[row] = step;
+    c.phase[row] = phase;
+    c.kind[row] = kind;
+    c.program[row] = program;
+    c.insn[row] = insn;
+    c.name[row] = name;
+    return row;
+  }
+
+  setValue(row: number, value: bigint): void {
+    this.columns.value[row] = value;
+    this.columns.flags[row]! |= FLAG_VALUE;
+  }
+
+  setDetail(row: number, detail: number): void {
+    this.columns.detail[row] = detail;
+  }
+
+  setResource(row: number, resource: number): void {
+    this.columns.resource[row] = resource;
+  }
+
+  /** R1 to R5. */
+  setArgs(row: number, args: BigUint64Array): void {
+    if (this.argCount + 5 > this.args.length) {
+      const next = new BigUint64Array(Math.max(1280, this.args.length * 2));
+      next.set(this.args);
+      this.args = next;
+    }
+    for (let i = 0; i < 5; i++) this.args[this.argCount + i] = args[i] ?? 0n;
+    this.columns.arg[row] = this.argCount;
+    this.columns.flags[row]! |= FLAG_ARGS;
+    this.argCount += 5;
+  }
+
+  position(row: number): Position {
+    const { run, step, phase } = this.columns;
+    return { run: run[row] ?? 0, step: step[row] ?? 0, phase: phase[row] ?? 0 };
+  }
+
+  /** The first row at or after a position. */
+  firstFrom(position: Position): number {
+    let low = 0;
+    let high = this.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (comparePositions(this.position(middle), position) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  event(row: number, names: Names): TraceEvent {
+    const c = this.columns;
+    const flags = c.flags[row] ?? 0;
+    const first = c.arg[row] ?? 0;
+    const resource = c.resource[row] ?? 0;
+    return {
+      kind: EVENT_KINDS[c.kind[row] ?? 0] ?? 'call',
+      position: this.position(row),
+      program: names.text(c.program[row] ?? 0),
+      insn: c.insn[row] ?? 0,
+      name: names.text(c.name[row] ?? 0),
+      detail: names.text(c.detail[row] ?? 0),
+      ...((flags & FLAG_VALUE) === 0 ? {} : { value: c.value[row] ?? 0n }),
+      ...((flags & FLAG_ARGS) === 0 ? {} : { args: [...this.args.subarray(first, first + 5)] }),
+      ...(resource === 0 ? {} : { resource }),
+    };
+  }
+}
+
+/** Stretches of one run in which events were counted only: of `1 << shift` steps each, from step 0 on. */
+export class Overflow {
+  static readonly BUCKETS = 1024;
+  readonly run: number;
+  shift = 10;
+  /** Events per stretch and kind. */
+  readonly counts = new Uint32Array(Overflow.BUCKETS * EVENT_KINDS.length);
+
+  constructor(run: number) {
+    this.run = run;
+  }
+
+  count(step: number, kind: number): void {
+    let at = Math.floor(step / 2 ** this.shift);
+    while (at >= Overflow.BUCKETS) {
+      this.#double();
+      at = Math.floor(step / 2 ** this.shift);
+    }
+    this.counts[at * EVENT_KINDS.length + kind]!++;
+  }
+
+  #double(): void {
+    const { counts } = this;
+    const kinds = EVENT_KINDS.length;
+    for (let b = 0; b < Overflow.BUCKETS; b++) {
+      const from = Math.min(b * 2, Overflow.BUCKETS) * kinds;
+      for (let k = 0; k < kinds; k++) {
+        counts[b * kinds + k] =
+          b * 2 < Overflow.BUCKETS ? (counts[from + k] ?? 0) + (counts[from + kinds + k] ?? 0) : 0;
+      }
+    }
+    this.shift++;
+  }
+}
+
+export interface EventQuery {
+  readonly from?: Position;
+  /** Exclusive. */
+  readonly to?: Position;
+  readonly kinds?: readonly EventKind[];
+  /** At most so many. */
+  readonly limit?: number;
+  matches?(event: TraceEvent): boolean;
+}
+
+/** Events per kind in one stretch of a run. */
+export interface Bucket {
+  readonly from: number;
+  readonly to: number;
+  /** Indexed like {@link EVENT_KINDS}. */
+  readonly counts: Uint32Array;
+}
+
+/** All events of a recording. */
+export class EventIndex {
+  readonly names: Names;
+  readonly flow: EventTable;
+  readonly rest: EventTable;
+  readonly overflows: Overflow[];
+
+  constructor(names = new Names(), flow = new EventTable(), rest = new EventTable(), overflows: Overflow[] = []) {
+    this.names = names;
+    this.flow = flow;
+    this.rest = rest;
+    this.overflows = overflows;
+  }
+
+  /** Rows that can be listed; events that were only counted are not among them. */
+  get length(): number {
+    return this.flow.length + this.rest.length;
+  }
+
+  /** Events of a run that were counted and not kept. */
+  omitted(run?: number): number {
+    let sum = 0;
+    for (const overflow of this.overflows) {
+      if (run === undefined || overflow.run === run) for (const count of overflow.counts) sum += count;
+    }
+    return sum;
+  }
+
+  /** How many events there are of each kind, kept or only counted. */
+  totals(): Readonly<Record<EventKind, number>> {
+    const sums = new Float64Array(EVENT_KINDS.length);
+    for (const table of [this.flow, this.rest]) {
+      for (let row = 0; row < table.length; row++) sums[table.columns.kind[row]!]!++;
+    }
+    for (const { counts } of this.overflows) counts.forEach((count, i) => (sums[i % EVENT_KINDS.length]! += count));
+    return Object.fromEntries(EVENT_KINDS.map((kind, code) => [kind, sums[code] ?? 0])) as Record<EventKind, number>;
+  }
+
+  /** Events in the order of time. */
+  *events(query: EventQuery = {}): Generator<TraceEvent, void> {
+    const { from, to, matches, limit = Infinity } = query;
+    const wanted = query.kinds === undefined ? undefined : new Set(query.kinds.map(eventCode));
+    const tables = [this.flow, this.rest];
+    const next = tables.map((table) => (from === undefined ? 0 : table.firstFrom(from)));
+    const ends = tables.map((table) => (to === undefined ? table.length : table.firstFrom(to)));
+    for (let given = 0; given < limit;) {
+      const [a, b] = [next[0]!, next[1]!];
+      const [moreA, moreB] = [a < ends[0]!, b < ends[1]!];
+      if (!moreA && !moreB) return;
+      const which = moreA && (!moreB || comparePositions(this.flow.position(a), this.rest.position(b)) <= 0) ? 0 : 1;
+      const table = tables[which]!;
+      const row = next[which]!++;
+      if (wanted !== undefined && !wanted.has(table.columns.kind[row]!)) continue;
+      const event = table.event(row, this.names);
+      if (matches?.(event) === false) continue;
+      given++;
+      yield event;
+    }
+  }
+
+  /** A run's steps from `from` to `to` cut into so many stretches, with how much happened in each: what a picture needs. */
+  buckets(run: number, from: number, to: number, count: number): Bucket[] {
+    const width = Math.max((to - from) / count, 1e-9);
+    const buckets = Array.from({ length: count }, (_, i) => ({
+      from: from + i * width,
+      to: i === count - 1 ? to : from + (i + 1) * width,
+      counts: new Uint32Array(EVENT_KINDS.length),
+    }));
+    const at = (step: number): Uint32Array =>
+      buckets[Math.min(Math.max(Math.floor((step - from) / width), 0), count - 1)]!.counts;
+    for (const table of [this.flow, this.rest]) {
+      const end = table.firstFrom({ run, step: to, phase: 0 });
+      const { step, kind } = table.columns;
+      for (let row = table.firstFrom({ run, step: from, phase: 0 }); row < end; row++) at(step[row]!)[kind[row]!]!++;
+    }
+    for (const overflow of this.overflows) if (overflow.run === run) spread(overflow, from, to, at);
+    return buckets;
+  }
+}
+
+/** What was counted goes to where the middle of its stretch is. */
+function spread(overflow: Overflow, from: number, to: number, at: (step: number) => Uint32Array): void {
+  const kinds = EVENT_KINDS.length;
+  const size = 2 ** overflow.shift;
+  const last = Math.min(Math.ceil(to / size), Overflow.BUCKETS);
+  for (let b = Math.max(Math.floor(from / size), 0); b < last; b++) {
+    const middle = b * size + size / 2;
+    if (middle < from || middle >= to) continue;
+    const counts = at(middle);
+    for (let k = 0; k < kinds; k++) counts[k]! += overflow.counts[b * kinds + k]!;
+  }
+}

@@ -1,0 +1,121 @@
+/** Recordings as files: whole again when read, clear errors when they are not what was written. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { bundledKernelBtf } from '../../main/kernel-btf.ts';
+import { deflate } from '../../main/deflate.ts';
+import { BailoutError } from '../errors.ts';
+import { crc32 } from './bytes.ts';
+import { FileWriter, readRecording, writeRecording } from './file.ts';
+import { Replay } from './replay.ts';
+import { fileSource, loopSource, recordingOf } from './testing/recordings.ts';
+
+const recording = recordingOf(fileSource('cleanup', ['four_frames', 'callee_saved']));
+const file = writeRecording(recording, deflate);
+
+function codeOf(bytes: Uint8Array): string | undefined {
+  try {
+    readRecording(bytes, deflate);
+    return undefined;
+  } catch (error) {
+    expect(error).toBeInstanceOf(BailoutError);
+    return (error as BailoutError).code;
+  }
+}
+
+function changed(change: (bytes: Uint8Array, view: DataView) => void): Uint8Array {
+  const bytes = file.slice();
+  change(bytes, new DataView(bytes.buffer));
+  return bytes;
+}
+
+describe('a file', () => {
+  it('holds all of the recording', () => {
+    const read = readRecording(file, deflate);
+    expect({ ...read, events: [...read.events.events()] }).toEqual({
+      ...recording,
+      events: [...recording.events.events()],
+    });
+    expect(new Replay(read, { kernelBtf: bundledKernelBtf() }).prepare()).toBe(true);
+  });
+
+  it('holds what was only counted', () => {
+    const short = recordingOf(loopSource(30), { limits: { flow: 5, calls: 5, rest: 5 } });
+    const { events } = readRecording(writeRecording(short, deflate), deflate);
+    expect(events.totals()).toEqual(short.events.totals());
+    expect(events.buckets(0, 0, 1e6, 8)).toEqual(short.events.buckets(0, 0, 1e6, 8));
+  });
+
+  it('grows while one records, and is good up to the last chunk when the writer is killed', () => {
+    const parts: Uint8Array[] = [];
+    const writer = new FileWriter((bytes) => parts.push(bytes), deflate);
+    recordingOf(fileSource('cleanup', ['four_frames', 'callee_saved']), {
+      writer: {
+        begin: (source) => writer.begin(source),
+        update: (state) =>
+          writer.update({ ...state, complete: false, runs: [{ ...state.runs[0]!, end: { kind: 'unfinished' } }] }),
+      },
+    });
+    const whole = Buffer.concat(parts);
+    const read = readRecording(whole, deflate);
+    expect(read.complete).toBe(false);
+    expect(read.runs).toMatchObject([{ program: 'four_frames', end: { kind: 'unfinished' } }]);
+    const cut = readRecording(writeRecording(recording, deflate).subarray(0, file.length - 10), deflate);
+    expect(cut.complete).toBe(false);
+    expect(cut.runs).toHaveLength(2);
+  });
+});
+
+describe('what is wrong with a file', () => {
+  it('is said in codes', () => {
+    expect(codeOf(new Uint8Array(0))).toBe('TRACE_NOT_A_RECORDING');
+    expect(codeOf(new TextEncoder().encode('no recording, some text'))).toBe('TRACE_NOT_A_RECORDING');
+    expect(codeOf(file.subarray(0, 10))).toBe('TRACE_TRUNCATED');
+    expect(codeOf(file.subarray(0, 16))).toBe('TRACE_TRUNCATED');
+    expect(codeOf(file.subarray(0, 60))).toBe('TRACE_TRUNCATED');
+    expect(codeOf(changed((_, view) => view.setUint32(8, 99, true)))).toBe('TRACE_TOO_NEW');
+    expect(codeOf(changed((_, view) => view.setUint32(16 + 12, 0xffffffff, true)))).toBe('TRACE_TOO_LARGE');
+    expect(codeOf(changed((bytes) => (bytes[200]! ^= 1)))).toBe('TRACE_ALTERED');
+  });
+
+  it('never is a crash, with checksums put right after the change too', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(file.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+        fc.boolean(),
+        (edits, mend) => {
+          const bytes = file.slice();
+          for (const [at, value] of edits) bytes[at] = value;
+          codeOf(mend ? mended(bytes) : bytes);
+        },
+      ),
+      { numRuns: 400 },
+    );
+  });
+
+  it('never is a crash when the contents of a chunk are changed', () => {
+    const plain = writeRecording(recording, { ...deflate, compress: (bytes) => bytes });
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(plain.length - 1), fc.nat(255)), { minLength: 1, maxLength: 3 }),
+        (edits) => {
+          const bytes = plain.slice();
+          for (const [at, value] of edits) bytes[at] = value;
+          codeOf(mended(bytes));
+        },
+      ),
+      { numRuns: 400 },
+    );
+  });
+});
+
+/** The same file with checksums that agree with its contents. */
+function mended(bytes: Uint8Array): Uint8Array {
+  const view = new DataView(bytes.buffer);
+  for (let at = 16; at + 20 <= bytes.length;) {
+    const end = at + 20 + view.getUint32(at + 8, true);
+    if (end > bytes.length) break;
+    view.setUint32(at + 16, crc32(bytes.subarray(at, at + 16), bytes.subarray(at + 20, end)), true);
+    at = end;
+  }
+  return bytes;
+}

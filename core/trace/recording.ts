@@ -1,0 +1,230 @@
+/**
+ * Recording: running programs while somebody listens.
+ *
+ * A run is a function of the object, the scenario and what it is called with, so a recording holds these, and beside them
+ * what one wants to see without running again: results and events. Hashes of the state at many moments make sure that
+ * a replay is the same run, to the last bit.
+ */
+import { BailoutError } from '../errors.ts';
+import type { Profile } from '../exceptions/profile.ts';
+import type { ContextScenario, Scenario } from '../kernel/scenario.ts';
+import type { Btf } from '../object/btf/btf.ts';
+import { loadObject } from '../object/object.ts';
+import type { ObjectFile, Program } from '../object/program.ts';
+import type { Verification } from '../verifier/verification.ts';
+import { verify } from '../verifier/verify.ts';
+import type { CollectorLimits } from './collect.ts';
+import { Collector } from './collect.ts';
+import type { EventIndex } from './events.ts';
+import { LiveTimeline } from './live.ts';
+import { stateHash } from './state-hash.ts';
+import type { Position, Search, TimelineRun } from './timeline.ts';
+
+/** One call of a program. */
+export interface RunRequest {
+  readonly program: string;
+  readonly context: ContextScenario;
+}
+
+/** All that a recording is a function of. */
+export interface RecordingSource {
+  readonly objectName: string;
+  readonly objectBytes: Uint8Array;
+  /** The user's choice; without one each program has the profile that it was written for. */
+  readonly profile?: Profile;
+  readonly scenario: Scenario;
+  /** One after the other, maps kept between them. */
+  readonly requests: readonly RunRequest[];
+  /** Contents that a loader gave to maps of global variables, by the index of the map. */
+  readonly globals: readonly { readonly map: number; readonly bytes: Uint8Array }[];
+  /** Instructions that one run may take. */
+  readonly maxSteps: number;
+}
+
+/** How a run ended; `unfinished` when the recording stopped before. */
+export type RunEnd =
+  | { readonly kind: 'exit'; readonly value: bigint }
+  | { readonly kind: 'fault'; readonly code: string; readonly message: string }
+  | { readonly kind: 'unfinished' };
+
+export interface RecordedRun {
+  readonly program: string;
+  readonly what: TimelineRun['what'];
+  /** Its first and last step; a timer's callback counts on from the program before it. */
+  readonly firstStep: number;
+  readonly lastStep: number;
+  readonly lastPhase: number;
+  readonly end: RunEnd;
+  readonly throws: number;
+  /** Of the state at the end; empty when it is not known. */
+  readonly hash: string;
+}
+
+export interface RecordedHash {
+  readonly run: number;
+  readonly step: number;
+  readonly hash: string;
+}
+
+export interface Recording {
+  readonly source: RecordingSource;
+  readonly runs: readonly RecordedRun[];
+  readonly hashes: readonly RecordedHash[];
+  readonly events: EventIndex;
+  /** False when it was cancelled, or the process was killed. */
+  readonly complete: boolean;
+}
+
+/** Who keeps a recording while it grows: see file.ts. */
+export interface RecordingWriter {
+  begin(source: RecordingSource): void;
+  /** About twice a second, and at the end. */
+  update(recording: Recording): void;
+}
+
+export interface RecordOptions {
+  readonly kernelBtf: Btf;
+  readonly writer?: RecordingWriter;
+  readonly limits?: CollectorLimits;
+  /** Instructions between hashes, to begin with. */
+  readonly spacing?: number;
+  onProgress?(run: number, runs: number, steps: number): void;
+  isCancelled?(): boolean;
+}
+
+const NOTHING: Search = { phases: false, stops: () => undefined, test: () => 'miss' };
+const SPACING = 1_000_000;
+/** While recording checkpoints serve only to be hashed. */
+const RECORDING_BUDGET = 32 * 1024 * 1024;
+const FLUSH_MS = 500;
+
+/** Loads what a source names, as it was when it was recorded. */
+export function loadSource(source: RecordingSource, kernelBtf: Btf): ObjectFile {
+  const object = loadObject(source.objectBytes, { name: source.objectName, kernelBtf });
+  for (const { map, bytes } of source.globals)
+    object.maps[map]?.initialData?.set(bytes.subarray(0, object.maps[map].initialData.length));
+  return object;
+}
+
+export function programNamed(object: ObjectFile, name: string): Program {
+  const program = object.programs.find((candidate) => candidate.name === name);
+  if (program === undefined) throw new BailoutError('TRACE_NO_PROGRAM', `${object.name} has no program ${name}.`);
+  return program;
+}
+
+/** What the verifier says about each program, asked once. */
+export function factsOf(source: RecordingSource): (program: Program) => Verification {
+  const known = new Map<Program, Verification>();
+  const options = source.profile === undefined ? {} : { profile: source.profile };
+  return (program) => {
+    const facts = known.get(program) ?? verify(program, options);
+    known.set(program, facts);
+    return facts;
+  };
+}
+
+/** Runs all that a source asks for, and listens. */
+export function record(source: RecordingSource, options: RecordOptions): Recording {
+  const object = loadSource(source, options.kernelBtf);
+  const programs = source.requests.map(({ program }) => programNamed(object, program));
+  const runs: RecordedRun[] = [];
+  const hashes: RecordedHash[] = [];
+  const collector = new Collector(options.limits);
+  const facts = factsOf(source);
+  const timeline: LiveTimeline = new LiveTimeline({
+    object,
+    scenario: source.scenario,
+    profile: source.profile ?? (programs[0] === undefined ? 'proposal' : facts(programs[0]).profile),
+    factsOf: facts,
+    maxSteps: source.maxSteps,
+    spacing: options.spacing ?? SPACING,
+    budgetBytes: RECORDING_BUDGET,
+    onKept: ({ run, step }, checkpoint) => hashes.push({ run, step, hash: stateHash(checkpoint) }),
+    onEnded: (position, checkpoint) => {
+      const end = timeline.machine.end;
+      if (end !== undefined) collector.ended(end, position.step);
+      runs.push(runOf(timeline, position, endOf(timeline), stateHash(checkpoint)));
+      collector.enterRun(position.run + 1);
+    },
+  });
+  const recording = { source, runs, hashes, events: collector.events, complete: false };
+  const write = throttled(() => options.writer?.update(partly(recording, timeline)));
+  options.writer?.begin(source);
+  collector.attach(timeline.machine);
+  let total = 0;
+  try {
+    for (const [index, request] of source.requests.entries()) {
+      timeline.begin(programs[index]!, request.context);
+      collector.enterRun(timeline.runs.length - 1);
+      const finished = runToEnd(timeline, () => {
+        write();
+        options.onProgress?.(index, source.requests.length, total + timeline.machine.step);
+        return options.isCancelled?.() === true;
+      });
+      total += timeline.machine.step;
+      if (!finished) {
+        const unfinished = partly(recording, timeline);
+        options.writer?.update(unfinished);
+        return unfinished;
+      }
+    }
+  } finally {
+    collector.detach();
+  }
+  const complete = { ...recording, complete: true };
+  options.writer?.update(complete);
+  return complete;
+}
+
+/** To the end of the newest run, timers and work queues included. False when it was cancelled, or took too long. */
+function runToEnd(timeline: LiveTimeline, look: () => boolean): boolean {
+  for (;;) {
+    let cancelled = false;
+    const found = timeline.searchForward(NOTHING, {
+      isCancelled: () => {
+        cancelled ||= look();
+        return cancelled;
+      },
+    });
+    if (found === 'cancelled' || timeline.machine.end === undefined) return false;
+    if (timeline.position.run === timeline.runs.length - 1) return true;
+  }
+}
+
+/** The recording as it stands, with the run that is under way. */
+function partly(recording: Recording, timeline: LiveTimeline): Recording {
+  if (timeline.runs.length === 0 || recording.runs.length >= timeline.runs.length) return recording;
+  const unfinished = runOf(timeline, timeline.position, { kind: 'unfinished' }, '');
+  return { ...recording, runs: [...recording.runs, unfinished] };
+}
+
+function runOf(timeline: LiveTimeline, position: Position, end: RunEnd, hash: string): RecordedRun {
+  const run = timeline.runs[position.run];
+  return {
+    program: run?.program.name ?? '',
+    what: run?.what ?? 'program',
+    firstStep: run?.first.step ?? 0,
+    lastStep: position.step,
+    lastPhase: position.phase,
+    end,
+    throws: timeline.machine.throws.length,
+    hash,
+  };
+}
+
+function endOf(timeline: LiveTimeline): RunEnd {
+  const { end } = timeline.machine;
+  if (end === undefined) return { kind: 'unfinished' };
+  if (end.kind === 'exit') return { kind: 'exit', value: end.value };
+  return { kind: 'fault', code: end.fault.code, message: end.fault.message };
+}
+
+function throttled(action: () => void): () => void {
+  let last = Date.now();
+  return () => {
+    const now = Date.now();
+    if (now - last < FLUSH_MS) return;
+    last = now;
+    action();
+  };
+}

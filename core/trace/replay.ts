@@ -1,0 +1,218 @@
+/**
+ * A recording that one can move in: run again from checkpoints, which are made as one goes, and compared on the way with the
+ * hashes that the recording holds.
+ */
+import { BailoutError } from '../errors.ts';
+import type { MachineCheckpoint, Machine } from '../machine/machine.ts';
+import type { Btf } from '../object/btf/btf.ts';
+import type { ObjectFile, Program } from '../object/program.ts';
+import { Collector } from './collect.ts';
+import type { CollectorLimits } from './collect.ts';
+import type { EventIndex } from './events.ts';
+import { LiveTimeline } from './live.ts';
+import type { RecordedRun, Recording, RunEnd } from './recording.ts';
+import { factsOf, loadSource, programNamed } from './recording.ts';
+import { stateHash } from './state-hash.ts';
+import type { Found, Limits, Position, Search, Timeline, TimelineRun } from './timeline.ts';
+import { comparePositions } from './timeline.ts';
+
+export interface ReplayOptions {
+  readonly kernelBtf: Btf;
+  /** For checkpoints; 256 MB when absent. */
+  readonly budgetBytes?: number;
+  readonly spacing?: number;
+}
+
+const NOTHING: Search = { phases: false, stops: () => undefined, test: () => 'miss' };
+const RANGE_LIMITS: CollectorLimits = { flow: 100_000, calls: 100_000, rest: 100_000 };
+
+export class Replay implements Timeline {
+  readonly recording: Recording;
+  readonly object: ObjectFile;
+  readonly runs: readonly TimelineRun[];
+  readonly #live: LiveTimeline;
+  readonly #programs: readonly Program[];
+  /** Requests that were begun so far. */
+  #begun = 0;
+  readonly #hashes = new Map<string, string>();
+  /** Where the state was last seen to be the recorded one. */
+  #agreed: Position | undefined;
+
+  constructor(recording: Recording, options: ReplayOptions) {
+    const { source } = recording;
+    this.recording = recording;
+    this.object = loadSource(source, options.kernelBtf);
+    this.#programs = source.requests.map(({ program }) => programNamed(this.object, program));
+    this.runs = recording.runs.map((run, index) => timelineRun(run, index, this.object));
+    for (const { run, step, hash } of recording.hashes) this.#hashes.set(`${run} ${step}`, hash);
+    const facts = factsOf(source);
+    const [first] = this.#programs;
+    this.#live = new LiveTimeline({
+      object: this.object,
+      scenario: source.scenario,
+      profile: source.profile ?? (first === undefined ? 'proposal' : facts(first).profile),
+      factsOf: facts,
+      maxSteps: source.maxSteps,
+      ...(options.budgetBytes === undefined ? {} : { budgetBytes: options.budgetBytes }),
+      ...(options.spacing === undefined ? {} : { spacing: options.spacing }),
+      onKept: (position, checkpoint) => this.#compare(position, checkpoint),
+      onEnded: (position, checkpoint) => this.#compareEnd(position, checkpoint),
+    });
+    if (this.runs.length === 0) throw new BailoutError('TRACE_EMPTY', 'The recording holds no run.');
+    this.#ensure(0);
+    this.#live.seek(this.first);
+  }
+
+  get machine(): Machine {
+    return this.#live.machine;
+  }
+
+  get position(): Position {
+    return this.#live.position;
+  }
+
+  get first(): Position {
+    return { run: 0, step: this.recording.runs[0]?.firstStep ?? 0, phase: 0 };
+  }
+
+  get last(): Position {
+    const run = this.recording.runs.length - 1;
+    return this.#lastOf(run);
+  }
+
+  seek(position: Position): Position {
+    const run = Math.min(Math.max(position.run, 0), this.runs.length - 1);
+    this.#ensure(run);
+    const last = this.#lastOf(run);
+    const wanted = position.run > run ? last : position;
+    return this.#live.seek(comparePositions(wanted, last) > 0 ? last : wanted);
+  }
+
+  searchForward(search: Search, limits: Limits = {}): Found {
+    const here = this.position;
+    if (this.#isOver()) return 'end';
+    if (this.machine.end !== undefined && here.run + 1 < this.runs.length) {
+      this.#ensure(here.run + 1);
+      this.#live.seek(here);
+    }
+    // A recording that was cut off ends where it ends, although the program would go on.
+    const cut =
+      this.recording.runs[this.position.run + (this.machine.end === undefined ? 0 : 1)]?.end.kind === 'unfinished';
+    const until = cut ? earlier(limits.until, this.last) : limits.until;
+    const found = this.#live.searchForward(search, until === undefined ? limits : { ...limits, until });
+    return found === 'until' && until !== limits.until ? 'end' : found;
+  }
+
+  searchBackward(search: Search, limits: Limits = {}): Found {
+    return this.#live.searchBackward(search, limits);
+  }
+
+  /** Goes through the whole recording once, so that every later seek finds a checkpoint near. False when it was cancelled. */
+  prepare(limits: Limits = {}): boolean {
+    const here = this.position;
+    this.seek({ run: Math.max(this.#live.runs.length - 1, 0), step: 0, phase: 0 });
+    while (!this.#isOver()) {
+      if (this.searchForward(NOTHING, limits) === 'cancelled') {
+        this.seek(here);
+        return false;
+      }
+    }
+    this.seek(here);
+    return true;
+  }
+
+  /** Everything that happened in a stretch, those events included that the recording only counted: it is run again. */
+  eventsBetween(from: Position, to: Position, limits: CollectorLimits = RANGE_LIMITS): EventIndex {
+    const here = this.position;
+    const collector = new Collector(limits);
+    this.seek(from);
+    collector.enterRun(this.position.run);
+    collector.attach(this.machine);
+    try {
+      while (comparePositions(this.position, to) < 0) {
+        const found = this.searchForward(NOTHING, { until: to });
+        if (found !== 'end' || this.#isOver()) break;
+        collector.enterRun(this.position.run + 1);
+      }
+    } finally {
+      collector.detach();
+      this.seek(here);
+    }
+    return collector.events;
+  }
+
+  /** Whether nothing comes any more. An instruction that faults is not counted, so before and after it the position is the same. */
+  #isOver(): boolean {
+    if (comparePositions(this.position, this.last) < 0) return false;
+    return this.machine.end !== undefined || this.recording.runs.at(-1)?.end.kind === 'unfinished';
+  }
+
+  #lastOf(run: number): Position {
+    const recorded = this.recording.runs[run];
+    return { run, step: recorded?.lastStep ?? 0, phase: recorded?.lastPhase ?? 0 };
+  }
+
+  /** Runs all that comes before a run, when that was not done yet. The position is anywhere afterwards. */
+  #ensure(run: number): void {
+    const live = this.#live;
+    while (live.runs.length <= run) {
+      const newest = live.runs.length - 1;
+      if (newest >= 0 && live.runs[newest]!.end === undefined) {
+        live.seek({ run: newest, step: Number.MAX_SAFE_INTEGER, phase: 0 });
+        if (live.runs[newest]!.end === undefined) throw diverged(this.#agreed, live.position);
+        continue;
+      }
+      const request = this.recording.source.requests[this.#begun];
+      const program = this.#programs[this.#begun];
+      if (request === undefined || program === undefined) throw diverged(this.#agreed, live.position);
+      this.#begun++;
+      live.begin(program, request.context);
+    }
+  }
+
+  #compare(position: Position, checkpoint: MachineCheckpoint): void {
+    const expected = this.#hashes.get(`${position.run} ${position.step}`);
+    if (expected === undefined) return;
+    if (expected !== stateHash(checkpoint)) throw diverged(this.#agreed, position);
+    this.#agreed = position;
+  }
+
+  #compareEnd(position: Position, checkpoint: MachineCheckpoint): void {
+    const run = this.recording.runs[position.run];
+    // Where the recording was cut off nothing is known about the end.
+    if (run === undefined || run.end.kind === 'unfinished') return;
+    const same = run.lastStep === position.step && run.lastPhase === position.phase;
+    if (!same || run.hash !== stateHash(checkpoint)) throw diverged(this.#agreed, position);
+    this.#agreed = position;
+  }
+}
+
+function timelineRun(run: RecordedRun, index: number, object: ObjectFile): TimelineRun {
+  const end = run.end.kind === 'unfinished' ? undefined : endOf(run, run.end);
+  return {
+    program: programNamed(object, run.program),
+    what: run.what,
+    first: { run: index, step: run.firstStep, phase: 0 },
+    last: { run: index, step: run.lastStep, phase: run.lastPhase },
+    ...(end === undefined ? {} : { end }),
+  };
+}
+
+function endOf(run: RecordedRun, end: Exclude<RunEnd, { kind: 'unfinished' }>): NonNullable<TimelineRun['end']> {
+  if (end.kind === 'exit') return end;
+  const { code, message } = end;
+  return { kind: 'fault', fault: { code, message, program: run.program, subprogram: '', insn: 0 } };
+}
+
+function earlier(a: Position | undefined, b: Position): Position {
+  return a !== undefined && comparePositions(a, b) < 0 ? a : b;
+}
+
+function diverged(agreed: Position | undefined, at: Position): BailoutError {
+  const since = agreed === undefined ? 'from its start on' : `after run ${agreed.run}, step ${agreed.step}`;
+  return new BailoutError(
+    'TRACE_DIVERGED',
+    `The replay is not the run that was recorded: at run ${at.run}, step ${at.step} its state is another, somewhere ${since}.`,
+    { hint: 'Another version of Bailout may simulate the kernel differently: record again.' },
+  );
+}

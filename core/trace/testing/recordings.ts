@@ -1,0 +1,59 @@
+/** Recordings for tests: of the objects of test/exceptions, and of loops written here. */
+import { readFileSync } from 'node:fs';
+import { bundledKernelBtf } from '../../../main/kernel-btf.ts';
+import { ObjectBuilder } from '../../object/testing/object-builder.ts';
+import type { RecordOptions, Recording, RecordingSource } from '../recording.ts';
+import { record } from '../recording.ts';
+
+export function fileSource(name: string, programs: readonly string[]): RecordingSource {
+  const bytes = new Uint8Array(readFileSync(new URL(`../../../test/exceptions/${name}.bpf.o`, import.meta.url)));
+  return source(`${name}.bpf.o`, bytes, programs);
+}
+
+/** A program that goes `rounds` times through an inner loop of arithmetic and one call, about 8,200 steps each. */
+export function loopSource(rounds: number): RecordingSource {
+  const object = new ObjectBuilder();
+  object.function(
+    'xdp',
+    'main',
+    [
+      // The verifier would walk all of the loop; it stops at what nobody wrote, and the machine does not.
+      'r0 = r9',
+      'r6 = 0',
+      'r7 = 0',
+      'r8 = 1024',
+      'r7 += r6',
+      'r7 ^= r8',
+      'w1 = w7',
+      'r7 <<= 1',
+      '*(u64 *)(r10 -8) = r7',
+      'r8 += -1',
+      'r2 = r8',
+      'if r8 != 0 goto pc-8',
+      'r1 = r7',
+      'call -1',
+      'r6 += 1',
+      `if r6 < ${rounds} goto pc-13`,
+      'r0 = 2',
+      'exit',
+    ].join('\n'),
+    { references: { 13: 'helper' } },
+  );
+  object.function('.text', 'helper', 'r0 = r1\nr0 >>= 3\nexit');
+  return source('loop.bpf.o', object.bytes(), ['main']);
+}
+
+function source(objectName: string, objectBytes: Uint8Array, programs: readonly string[]): RecordingSource {
+  return {
+    objectName,
+    objectBytes,
+    scenario: {},
+    requests: programs.map((program) => ({ program, context: {} })),
+    globals: [],
+    maxSteps: 200_000_000,
+  };
+}
+
+export function recordingOf(from: RecordingSource, options: Partial<RecordOptions> = {}): Recording {
+  return record(from, { kernelBtf: bundledKernelBtf(), ...options });
+}
