@@ -1,5 +1,5 @@
 /** The host of the real command line: files, standard output, the bundled kernel types. */
-import { readFileSync, writeSync } from 'node:fs';
+import { openSync, readFileSync, writeSync } from 'node:fs';
 import { BailoutError } from '../../core/errors.ts';
 import { bundledKernelBtf } from '../kernel-btf.ts';
 import { COLOURED, PLAIN, wantsColour } from './format/style.ts';
@@ -39,9 +39,26 @@ export function writeTo(descriptor: number, text: string): void {
   }
 }
 
+function createFile(path: string): (bytes: Uint8Array) => void {
+  const guarded = <T>(action: () => T): T => {
+    try {
+      return action();
+    } catch (cause) {
+      const code = errorCode(cause);
+      throw new BailoutError('FILE_UNWRITABLE', `${path} cannot be written: ${REASONS[code] ?? code}.`, { cause });
+    }
+  };
+  const descriptor = guarded(() => openSync(path, 'w'));
+  return (bytes) =>
+    guarded(() => {
+      for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
+    });
+}
+
 export function nodeHost(): Host {
   return {
     readFile,
+    createFile,
     kernelBtf: bundledKernelBtf,
     write: (text) => writeTo(1, text),
     style: wantsColour(process.env, process.stdout.isTTY === true) ? COLOURED : PLAIN,

@@ -9,6 +9,8 @@ Usage: bailout COMMAND FILE [OPTION…]
 Commands:
   verify FILE    verify programs as Linux 6.18 does, and say why one is rejected
   run FILE       run a program in a simulated kernel, and show what a throw unwinds
+  record FILE    run a program and keep what happened in a file
+  replay FILE    what a recording holds, and exports of it
   shell [SCRIPT] debug: breakpoints, stepping forwards and backwards, what is held and who wrote it
   disasm FILE    the instructions, with their source lines
   inspect FILE   what is in an object: programs, maps, functions, callbacks, relocations
@@ -57,6 +59,30 @@ Runs a program in a simulated kernel, and shows what it returned, what a throw u
 A program that the verifier rejects is not run.
 
 Exit status: 0 it returned, 1 rejected or ended by an error, 2 wrong usage, 3 unreadable input.
+`,
+  record: `Usage: bailout record FILE --program NAME -o RECORDING [OPTION…]
+
+Runs a program in a simulated kernel, and keeps what is needed to run it again, to the last bit, in a file.
+
+  -p, --program NAME    which program; may be left out when there is only one
+  -o, --output FILE     the recording; its name usually ends with .bailout
+      --packet PACKET   hex digits, FILE.pcap:N for one packet, or FILE.pcap for a run with each of its packets
+      --profile WHICH, --scenario FILE, --global NAME=N, --max-steps N   as for \`run\`
+
+Exit status: 0 all runs returned, 1 rejected or ended by an error, 2 wrong usage, 3 unreadable input.
+`,
+  replay: `Usage: bailout replay RECORDING [--run N] [--json] [--export FORMAT -o FILE]
+
+Runs a recording again, makes sure that it is the same run to the last bit, and shows what happened in it.
+
+      --run N          the events of one run, counted from 0
+      --json           machine-readable (docs/cli.md)
+      --export FORMAT  perfetto: JSON for Perfetto and chrome://tracing
+                       csv: a line per event
+                       folded: stacks with their instructions, for flame graphs
+  -o, --output FILE    where the export goes
+
+Exit status: 0 it is the same run, 1 it is another, 2 wrong usage, 3 unreadable input.
 `,
   shell: `Usage: bailout shell [SCRIPT] [--object FILE] [--json]
 

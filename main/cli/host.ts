@@ -5,6 +5,8 @@ import type { Style } from './format/style.ts';
 export interface Host {
   /** Contents of a file. Throws a BailoutError with the code FILE_UNREADABLE. */
   readFile(path: string): Uint8Array;
+  /** Makes a file, or empties it, and returns what appends to it. Throws a BailoutError with the code FILE_UNWRITABLE. */
+  createFile(path: string): (bytes: Uint8Array) => void;
   kernelBtf(): Btf;
   write(text: string): void;
   readonly style: Style;

@@ -4,6 +4,8 @@ import packageJson from '../../package.json';
 import { disasm } from './commands/disasm.ts';
 import { inspect } from './commands/inspect.ts';
 import { run } from './commands/run.ts';
+import { recordCommand } from './commands/record.ts';
+import { replayCommand } from './commands/replay.ts';
 import { shell } from './commands/shell.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { nodeHost, writeTo } from './files.ts';
@@ -30,6 +32,10 @@ function perform(request: Request, host: Host): ExitStatus | Promise<ExitStatus>
       return verifyCommand(request, host);
     case 'run':
       return run(request, host);
+    case 'record':
+      return recordCommand(request, host);
+    case 'replay':
+      return replayCommand(request, host);
     case 'shell':
       return shell(request, host);
   }

@@ -68,23 +68,57 @@ export interface ShellRequest {
   readonly json: boolean;
 }
 
-export type CommandName = 'disasm' | 'verify' | 'run' | 'inspect' | 'shell';
+export interface RecordRequest extends Omit<RunRequest, 'command' | 'attach' | 'phases' | 'json'> {
+  readonly command: 'record';
+  readonly output: string;
+}
+
+export type ExportFormat = 'perfetto' | 'csv' | 'folded';
+export const EXPORT_FORMATS: readonly ExportFormat[] = ['perfetto', 'csv', 'folded'];
+
+export interface ReplayRequest {
+  readonly command: 'replay';
+  /** A recording. */
+  readonly file: string;
+  readonly run?: number;
+  readonly exportTo?: { readonly format: ExportFormat; readonly path: string };
+  readonly json: boolean;
+}
+
+export type CommandName = 'disasm' | 'verify' | 'run' | 'record' | 'replay' | 'inspect' | 'shell';
 export type Request =
   | DisasmRequest
   | InspectRequest
   | VerifyRequest
   | RunRequest
   | ShellRequest
+  | RecordRequest
+  | ReplayRequest
   | { readonly command: 'help'; readonly about?: CommandName }
   | { readonly command: 'version' };
 
-export const COMMANDS: readonly CommandName[] = ['verify', 'run', 'shell', 'disasm', 'inspect'];
+export const COMMANDS: readonly CommandName[] = ['verify', 'run', 'record', 'replay', 'shell', 'disasm', 'inspect'];
 export const DEFAULT_MAX_STEPS = 100_000_000;
 
 /** Which options each command takes. */
 const OPTIONS: Readonly<Record<CommandName, NonNullable<ParseArgsConfig['options']>>> = {
   disasm: { program: { type: 'string', short: 'p' } },
   inspect: { json: { type: 'boolean' } },
+  record: {
+    program: { type: 'string', short: 'p' },
+    profile: { type: 'string' },
+    packet: { type: 'string' },
+    scenario: { type: 'string' },
+    global: { type: 'string', multiple: true },
+    'max-steps': { type: 'string' },
+    output: { type: 'string', short: 'o' },
+  },
+  replay: {
+    run: { type: 'string' },
+    export: { type: 'string' },
+    output: { type: 'string', short: 'o' },
+    json: { type: 'boolean' },
+  },
   shell: { json: { type: 'boolean' }, object: { type: 'string', short: 'o' } },
   verify: {
     program: { type: 'string', short: 'p' },
@@ -148,6 +182,10 @@ export function parseRequest(words: readonly string[]): Request {
         descriptors: values['descriptors'] === true,
         json: values['json'] === true,
       };
+    case 'record':
+      return recordRequest(file, values, named);
+    case 'replay':
+      return replayRequest(file, values);
     case 'run': {
       const packet = text(values['packet']);
       const scenario = text(values['scenario']);
@@ -166,6 +204,44 @@ export function parseRequest(words: readonly string[]): Request {
       };
     }
   }
+}
+
+function recordRequest(file: string, values: Values, named: { program?: string }): RecordRequest {
+  const packet = text(values['packet']);
+  const scenario = text(values['scenario']);
+  const output = text(values['output']);
+  if (output === undefined) throw usage('`record` needs a file to write: `-o FILE.bailout`.', 'record');
+  return {
+    command: 'record',
+    file,
+    output,
+    ...named,
+    ...profileOption(values['profile']),
+    ...(packet === undefined ? {} : { packet }),
+    ...(scenario === undefined ? {} : { scenario }),
+    globals: texts(values['global']).map(globalAssignment),
+    maxSteps: maxSteps(text(values['max-steps'])),
+  };
+}
+
+function replayRequest(file: string, values: Values): ReplayRequest {
+  const run = text(values['run']);
+  if (run !== undefined && !/^\d{1,9}$/.test(run))
+    throw usage(`--run takes the number of a run, from 0 on, not \`${run}\`.`, 'replay');
+  const wanted = text(values['export']);
+  const format = EXPORT_FORMATS.find((name) => name === wanted);
+  const path = text(values['output']);
+  if (wanted !== undefined && format === undefined)
+    throw usage(`\`${wanted}\` is no export: ${EXPORT_FORMATS.join(', ')}.`, 'replay');
+  if ((format === undefined) !== (path === undefined))
+    throw usage('--export FORMAT and -o FILE go together.', 'replay');
+  return {
+    command: 'replay',
+    file,
+    ...(run === undefined ? {} : { run: Number(run) }),
+    ...(format === undefined || path === undefined ? {} : { exportTo: { format, path } }),
+    json: values['json'] === true,
+  };
 }
 
 type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;

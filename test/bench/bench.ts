@@ -9,6 +9,7 @@ import { benchCheckpoints, benchMachine, benchSteps } from './machine.ts';
 import type { Row } from './report.ts';
 import { table, writeSection } from './report.ts';
 import { benchUnwinding } from './unwinding.ts';
+import { benchTrace } from './trace.ts';
 import { benchVerifier } from './verifier.ts';
 
 const page = fileURLToPath(new URL('../../docs/performance.md', import.meta.url));
@@ -36,6 +37,7 @@ function section(name: string, title: string, measure: () => Row[] | undefined):
 const interpreter = section('machine', 'Interpreter', () => [...benchMachine(), ...benchSteps()]);
 const exceptions = section('exceptions', 'Exceptions that are not thrown', benchUnwinding);
 section('checkpoints', 'Checkpoints', benchCheckpoints);
+section('trace', 'Recordings', benchTrace);
 section('verifier', 'Verifier', benchVerifier);
 const commandLine = section('cli', 'Command line', benchCommandLine);
 

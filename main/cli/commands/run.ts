@@ -101,7 +101,8 @@ function notRun(
   };
 }
 
-function scenarioOf(request: RunRequest, host: Host): Scenario {
+/** The scenario that `--scenario` names. */
+export function scenarioOf(request: Pick<RunRequest, 'scenario'>, host: Host): Scenario {
   const file = request.scenario;
   if (file === undefined) return {};
   const scenario = parseScenario(new TextDecoder().decode(host.readFile(file)), baseName(file));

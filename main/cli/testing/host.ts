@@ -10,16 +10,23 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 export interface TestHost extends Host {
   /** All that was written. */
   text(): string;
+  /** Files that were made. */
+  readonly made: ReadonlyMap<string, Uint8Array>;
 }
 
 /** @param files contents of files that do not exist, by path */
 export function testHost(files: Readonly<Record<string, Uint8Array | string>> = {}): TestHost {
   let written = '';
+  const made = new Map<string, Uint8Array>();
   return {
     readFile: (path) => {
-      const given = files[path];
+      const given = made.get(path) ?? files[path];
       if (given === undefined) return readFileSync(`${root}${path}`);
       return typeof given === 'string' ? new TextEncoder().encode(given) : given;
+    },
+    createFile: (path) => {
+      made.set(path, new Uint8Array(0));
+      return (bytes) => made.set(path, Buffer.concat([made.get(path) ?? new Uint8Array(0), bytes]));
     },
     kernelBtf: bundledKernelBtf,
     write: (text) => {
@@ -27,5 +34,6 @@ export function testHost(files: Readonly<Record<string, Uint8Array | string>> = 
     },
     style: PLAIN,
     text: () => written,
+    made,
   };
 }

@@ -1,0 +1,88 @@
+/** `bailout record`: runs a program while listening, and keeps what happened in a file. */
+import { ethernetFrame, capturedPackets } from '../../../core/kernel/pcap.ts';
+import type { ContextScenario } from '../../../core/kernel/scenario.ts';
+import { BailoutError } from '../../../core/errors.ts';
+import type { ObjectFile } from '../../../core/object/program.ts';
+import { FileWriter } from '../../../core/trace/file.ts';
+import type { RecordingSource } from '../../../core/trace/recording.ts';
+import { record } from '../../../core/trace/recording.ts';
+import { deflate } from '../../deflate.ts';
+import { formatOutcome } from '../format/verify.ts';
+import { setGlobals } from '../globals.ts';
+import type { ExitStatus, Host } from '../host.ts';
+import { loadFile } from '../load.ts';
+import type { RecordRequest } from '../options.ts';
+import { packetBytes } from '../packet.ts';
+import { baseName, chooseProgram } from '../program.ts';
+import { summary } from './replay.ts';
+import { scenarioOf } from './run.ts';
+import { explained } from './verify.ts';
+
+const WHOLE_CAPTURE = /\.(?:pcap|pcapng|cap)$/i;
+/** More belong into several recordings: each run keeps a checkpoint when it is replayed. */
+const MAX_RUNS = 2000;
+
+export function recordCommand(request: RecordRequest, host: Host): ExitStatus {
+  const object = loadFile(host, request.file);
+  const program = chooseProgram(object, request.program);
+  const globals = changedGlobals(object, () => setGlobals(object, request.globals));
+  const profile = request.profile === undefined ? {} : { profile: request.profile };
+  const outcome = explained(program, profile, 0);
+  if (outcome.kind === 'unloaded' || outcome.verification.verdict === 'rejected') {
+    const widths = { name: program.name.length, type: program.type.length };
+    host.write(`${formatOutcome(outcome, widths, host.style).join('\n')}\n`);
+    return 1;
+  }
+  const scenario = scenarioOf(request, host);
+  const contexts = contextsOf(request, scenario.context ?? {}, host);
+  const source: RecordingSource = {
+    objectName: baseName(request.file),
+    objectBytes: host.readFile(request.file),
+    ...profile,
+    scenario,
+    requests: contexts.map((context) => ({ program: program.name, context })),
+    globals,
+    maxSteps: request.maxSteps,
+  };
+  const append = host.createFile(request.output);
+  const recording = record(source, { kernelBtf: host.kernelBtf(), writer: new FileWriter(append, deflate) });
+  host.write(`${summary(recording, undefined).join('\n')}\n`);
+  return recording.complete && recording.runs.every(({ end }) => end.kind === 'exit') ? 0 : 1;
+}
+
+/** A capture without a number is all of its packets: a run for each. */
+function contextsOf(request: RecordRequest, context: ContextScenario, host: Host): ContextScenario[] {
+  const { packet } = request;
+  if (packet === undefined) return [context];
+  const withData = (data: string): ContextScenario => {
+    const { pcap: _, ...rest } = context.packet ?? {};
+    return { ...context, packet: { ...rest, data } };
+  };
+  if (!WHOLE_CAPTURE.test(packet)) return [withData(packetBytes(packet, host))];
+  const contexts: ContextScenario[] = [];
+  for (const captured of capturedPackets(host.readFile(packet), baseName(packet))) {
+    if (contexts.length === MAX_RUNS) {
+      throw new BailoutError(
+        'RECORD_TOO_MANY',
+        `${baseName(packet)} holds more than the ${MAX_RUNS} packets that one recording takes.`,
+        {
+          hint: 'Cut the capture in pieces: editcap -c 2000 IN OUT.',
+        },
+      );
+    }
+    contexts.push(withData(Buffer.from(ethernetFrame(captured, baseName(packet))).toString('hex')));
+  }
+  if (contexts.length === 0) throw new BailoutError('PCAP_EMPTY', `${baseName(packet)} holds no packet.`);
+  return contexts;
+}
+
+/** The contents of the maps that a change to the object touched. */
+function changedGlobals(object: ObjectFile, change: () => void): RecordingSource['globals'] {
+  const before = object.maps.map(({ initialData }) => initialData?.slice());
+  change();
+  return object.maps.flatMap(({ initialData }, map) => {
+    const old = before[map];
+    if (initialData === undefined || old?.every((byte, i) => byte === initialData[i]) === true) return [];
+    return [{ map, bytes: initialData.slice() }];
+  });
+}
