@@ -2,12 +2,16 @@
 import { BailoutError } from '../errors.ts';
 import type { Btf } from '../object/btf/btf.ts';
 import type { Session } from '../debugger/session.ts';
+import type { Compression } from '../trace/bytes.ts';
 
 /** What commands need of the machine they run on. */
 export interface CommandHost {
   /** Contents of a file. Throws a BailoutError with the code FILE_UNREADABLE. */
   readFile(path: string): Uint8Array;
   kernelBtf(): Btf;
+  writeFile(path: string, pieces: readonly Uint8Array[]): void;
+  /** Of recordings. */
+  readonly compression: Compression;
 }
 
 export interface Output {

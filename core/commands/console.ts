@@ -6,6 +6,7 @@ import type { Command, CommandHost, Context, Group, Output } from './command.ts'
 import { countOf, table, usageError, words } from './command.ts';
 import { LOOKING } from './looking.ts';
 import { PROGRAMS } from './programs.ts';
+import { RECORDINGS } from './recordings.ts';
 import { RUNNING } from './running.ts';
 import { STOPPING } from './stopping.ts';
 import { WORLD } from './world.ts';
@@ -19,7 +20,17 @@ export class Console {
   constructor(host: CommandHost) {
     // eslint-disable-next-line @typescript-eslint/no-this-alias -- the context reads the console's session as it changes
     const console = this;
-    this.commands = [...PROGRAMS, ...RUNNING, ...STOPPING, ...LOOKING, ...WORLD, this.#set(), this.#help(), QUIT];
+    this.commands = [
+      ...PROGRAMS,
+      ...RUNNING,
+      ...STOPPING,
+      ...LOOKING,
+      ...WORLD,
+      ...RECORDINGS,
+      this.#set(),
+      this.#help(),
+      QUIT,
+    ];
     this.#context = {
       host,
       memory: new Map(),

@@ -20,6 +20,7 @@ import type { Session } from '../debugger/session.ts';
 import { baseName, lineAt } from '../debugger/source.ts';
 import type { Command, Output } from './command.ts';
 import { countOf, table, usageError, words } from './command.ts';
+import { events } from './recordings.ts';
 import { breakpointsOutput } from './stopping.ts';
 import { whereLines } from './stops.ts';
 
@@ -358,13 +359,15 @@ const info: Command = {
   name: 'info',
   aliases: ['i'],
   group: 'Looking',
-  usage: `info ${Object.keys(TOPICS).join(' | ')}`,
+  usage: `info ${[...Object.keys(TOPICS), 'events'].join(' | ')}`,
   summary: 'tells about the present moment',
   details: Object.entries(TOPICS)
     .map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`)
     .join('\n'),
-  run(args, { session }) {
+  run(args, context) {
+    const { session } = context;
     const [word = '', ...rest] = words(args);
+    if (word === 'events') return events.run(rest.join(' '), context);
     const names = Object.keys(TOPICS);
     const topic =
       names.find((name) => name === word) ?? (word === '' ? undefined : names.find((name) => name.startsWith(word)));
@@ -373,7 +376,7 @@ const info: Command = {
       throw usageError(info, word === '' ? 'About what?' : `Nothing is known about \`${word}\`.`);
     return found.show(session, rest.join(' '));
   },
-  complete: (args) => (args.length <= 1 ? Object.keys(TOPICS) : []),
+  complete: (args) => (args.length <= 1 ? [...Object.keys(TOPICS), 'events'] : []),
 };
 
 export const LOOKING: readonly Command[] = [

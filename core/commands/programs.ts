@@ -7,6 +7,7 @@ import { baseName } from '../debugger/source.ts';
 import { placeView } from '../debugger/inspect.ts';
 import type { Command } from './command.ts';
 import { countOf, table, usageError, words } from './command.ts';
+import { rememberObject } from './recordings.ts';
 
 const load: Command = {
   name: 'load',
@@ -23,6 +24,7 @@ const load: Command = {
     });
     const session = new Session(object);
     context.open(session, path);
+    rememberObject(context, path);
     const names = object.programs.map(({ name }) => name);
     const selected = session.hasProgram ? `, ${session.program.name} is selected` : '';
     return {
@@ -88,11 +90,18 @@ const log: Command = {
   name: 'log',
   aliases: [],
   group: 'Programs',
-  usage: 'log [LINES]',
-  summary: "shows the end of the verifier's log",
+  usage: 'log [LEVEL] [LINES]',
+  summary:
+    "shows the verifier's log: 0 errors, 1 the path to the error, 2 every state; its last lines when told how many",
   run(args, { session }) {
-    const lines = session.verification().log.trimEnd().split('\n');
-    const text = lines.slice(-countOf(args, 40, log)).join('\n');
+    const [level = '1', lines] = words(args);
+    if (level !== '0' && level !== '1' && level !== '2')
+      throw usageError(log, `The level is 0, 1 or 2, not \`${level}\`.`);
+    const all = session
+      .log(level === '0' ? 0 : level === '1' ? 1 : 2)
+      .trimEnd()
+      .split('\n');
+    const text = (lines === undefined ? all : all.slice(-countOf(lines, 40, log))).join('\n');
     return { text, data: { log: text } };
   },
 };
@@ -104,12 +113,12 @@ const explain: Command = {
   usage: 'explain',
   summary: 'says why the selected program was rejected, and where; or what was proved',
   run(_args, { session }) {
-    const { verdict, message, log: text, program, descriptors, assertions } = session.verification();
+    const { verdict, message, program, descriptors, assertions } = session.verification();
     if (verdict === 'accepted') {
       const data = { verdict, descriptors: descriptors.length, assertions: assertions.length };
       return { text: `Accepted: ${data.descriptors} frame descriptors, ${data.assertions} assertions.`, data };
     }
-    const insns = [...text.matchAll(/^(\d+): \(/gm)].map((match) => Number(match[1]));
+    const insns = [...session.log(1).matchAll(/^(\d+): \(/gm)].map((match) => Number(match[1]));
     const insn = insns.at(-1) ?? 0;
     const place = placeView(program, insn);
     const source = place.source === undefined ? [] : [`  ${place.file}:${place.line}  ${place.source}`];

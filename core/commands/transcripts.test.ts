@@ -5,6 +5,7 @@
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { bundledKernelBtf } from '../../main/kernel-btf.ts';
+import { deflate } from '../../main/deflate.ts';
 import { BailoutError } from '../errors.ts';
 import { Console } from './console.ts';
 
@@ -13,7 +14,13 @@ const root = new URL('../../', import.meta.url);
 const PROMPT = '(bailout) ';
 
 function play(commands: readonly string[]): string {
-  const console = new Console({ readFile: (path) => readFileSync(new URL(path, root)), kernelBtf: bundledKernelBtf });
+  const files = new Map<string, Uint8Array>();
+  const console = new Console({
+    readFile: (path) => files.get(path) ?? readFileSync(new URL(path, root)),
+    kernelBtf: bundledKernelBtf,
+    writeFile: (path, pieces) => void files.set(path, Buffer.concat(pieces)),
+    compression: deflate,
+  });
   const lines: string[] = [];
   for (const command of commands) {
     lines.push(`${PROMPT}${command}`);

@@ -197,6 +197,7 @@ function changeMap(
     kernel.memory.touch(at, found.keySize + found.valueSize + 8);
     return valueBytes === undefined ? found.delete(at) : found.update(at, valueAt, 0n);
   });
+  session.isChanged = true;
   if (result < 0) throw new BailoutError('MAP_REFUSED', `${found.name} refuses: errno ${-result}.`);
   return { text: value === undefined ? 'Deleted.' : 'Updated: the next run sees it.', data: { map: found.name } };
 }

@@ -109,15 +109,27 @@ export class Session {
     return program;
   }
 
-  /** What the verifier says about a program, with the log of every state. Asked once. */
+  /** What the verifier says about a program. Asked once; the log is that of errors alone, since a long one takes longer than the run. */
   verification(program: Program = this.program): Verification {
     let known = this.#verifications.get(program);
     if (known === undefined) {
       if (program.loadError !== undefined) throw program.loadError;
-      known = verify(program, { logLevel: 2, ...(this.#profile === undefined ? {} : { profile: this.#profile }) });
+      known = verify(program, this.#profile === undefined ? {} : { profile: this.#profile });
       this.#verifications.set(program, known);
     }
     return known;
+  }
+
+  /** The verifier's log of the selected program, in as much detail as asked. */
+  log(level: 0 | 1 | 2): string {
+    const { program } = this;
+    if (program.loadError !== undefined) throw program.loadError;
+    return verify(program, { logLevel: level, profile: this.profile }).log;
+  }
+
+  /** The rules that were chosen by hand. */
+  get chosenProfile(): Profile | undefined {
+    return this.#profile;
   }
 
   get profile(): Profile {
@@ -165,13 +177,21 @@ export class Session {
     this.#live = undefined;
     this.#scope = undefined;
     this.watchpoints.length = 0;
+    this.requests.length = 0;
+    this.isChanged = false;
   }
 
   /** Goes along a recording instead of running programs. */
   attach(timeline: Timeline): void {
     this.reset();
+    this.#program = timeline.runs[0]?.program ?? this.#program;
     this.#timeline = timeline;
   }
+
+  /** What was run so far, in order: the requests of a recording. Empty in a replay. */
+  readonly requests: { readonly program: string; readonly context: ContextScenario }[] = [];
+  /** Whether maps were changed by hand: then the requests alone do not tell what happened. */
+  isChanged = false;
 
   /** The kernel as it is between runs, for changing maps: made when nothing has run yet. */
   liveTimeline(): LiveTimeline {
@@ -201,6 +221,7 @@ export class Session {
     if (program.loadError !== undefined) throw program.loadError;
     const live = this.liveTimeline();
     live.begin(program, context);
+    this.requests.push({ program: program.name, context });
     return this.#stopped('step');
   }
 

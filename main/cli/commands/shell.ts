@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { BailoutError } from '../../../core/errors.ts';
 import { Console } from '../../../core/commands/console.ts';
 import type { Output } from '../../../core/commands/command.ts';
+import { deflate } from '../../deflate.ts';
 import { writeTo } from '../files.ts';
 import type { ExitStatus, Host } from '../host.ts';
 import type { ShellRequest } from '../options.ts';
@@ -16,12 +17,25 @@ const HISTORY_LINES = 1000;
 
 /** Runs a script, or what comes through a pipe, or talks with a person. */
 export function shell(request: ShellRequest, host: Host): ExitStatus | Promise<ExitStatus> {
-  const console = new Console(host);
+  const console = new Console({
+    readFile: (path) => host.readFile(path),
+    kernelBtf: () => host.kernelBtf(),
+    writeFile,
+    compression: deflate,
+  });
   if (request.object !== undefined) console.execute(`load ${request.object}`);
   if (request.script !== undefined)
     return runScript(console, new TextDecoder().decode(host.readFile(request.script)), request, host);
   if (process.stdin.isTTY !== true) return runScript(console, readFileSync(0, 'utf8'), request, host);
   return talk(console, request, host);
+}
+
+function writeFile(path: string, pieces: readonly Uint8Array[]): void {
+  try {
+    writeFileSync(path, pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
+  } catch (cause) {
+    throw new BailoutError('FILE_UNWRITABLE', `${path} cannot be written.`, { cause });
+  }
 }
 
 /** Each line with what it says; the first that fails ends the script with its exit status. */

@@ -1,0 +1,93 @@
+/** Scripts of `bailout shell`: what they print, and how they end. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { Console } from '../../../core/commands/console.ts';
+import { BailoutError } from '../../../core/errors.ts';
+import { deflate } from '../../deflate.ts';
+import { bundledKernelBtf } from '../../kernel-btf.ts';
+import { PLAIN } from '../format/style.ts';
+import { runScript } from './shell.ts';
+
+function play(script: string, json = false): { status: number; text: string } {
+  let text = '';
+  const readFile = (path: string): Uint8Array => {
+    try {
+      return readFileSync(path);
+    } catch (cause) {
+      throw new BailoutError('FILE_UNREADABLE', `${path} cannot be read.`, { cause });
+    }
+  };
+  const host = { readFile, kernelBtf: bundledKernelBtf, writeFile: () => undefined, compression: deflate };
+  const write = (piece: string): void => void (text += piece);
+  const status = runScript(
+    new Console(host),
+    script,
+    { json },
+    { ...host, write, style: PLAIN, createFile: () => () => undefined },
+  );
+  return { status, text };
+}
+
+describe('a script', () => {
+  it('says each command and its answer', () => {
+    const { status, text } = play('# an example\nload examples/deep-throw.bpf.o\n\nprint 6 * 7\nquit\nnever reached\n');
+    expect(text).toBe(
+      '(bailout) load examples/deep-throw.bpf.o\ndeep-throw.bpf.o: 1 program, 2 maps, deep_throw is selected\n(bailout) print 6 * 7\n$1 = 42\n(bailout) quit\n',
+    );
+    expect(status).toBe(0);
+  });
+
+  it('ends at the first command that fails', () => {
+    const wrong = play('load examples/deep-throw.bpf.o\nbogus\nprint 1');
+    expect(wrong.status).toBe(2);
+    expect(wrong.text).toContain('There is no command `bogus`');
+    expect(wrong.text).not.toContain('$1');
+    expect(play('load nowhere.o').status).toBe(3);
+  });
+
+  it('is data with --json: one line for each command', () => {
+    const { text } = play('load examples/deep-throw.bpf.o\nstart\nprint $step\nbreak nowhere', true);
+    const lines = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { command: string; data?: unknown; error?: { code: string } });
+    expect(lines.map(({ command }) => command)).toEqual([
+      'load examples/deep-throw.bpf.o',
+      'start',
+      'print $step',
+      'break nowhere',
+    ]);
+    expect(lines[2]!.data).toEqual({ expression: '$step', type: 'long', value: '0' });
+    expect(lines[3]!.error?.code).toBe('BREAK_LOCATION');
+  });
+});
+
+describe('every command', () => {
+  const console = new Console({
+    readFile: (path) => readFileSync(path),
+    kernelBtf: bundledKernelBtf,
+    writeFile: () => undefined,
+    compression: deflate,
+  });
+
+  it('has help, and a name of its own', () => {
+    const names = console.commands.flatMap(({ name, aliases }) => [name, ...aliases]);
+    expect(new Set(names).size).toBe(names.length);
+    for (const { name, usage } of console.commands) expect(console.execute(`help ${name}`).text).toContain(usage);
+  });
+
+  it('is completed', () => {
+    expect(console.complete('rst').words).toEqual(['rstep', 'rstepi']);
+    expect(console.complete('info re').words).toEqual(['regs', 'resources'].filter((word) => word.startsWith('re')));
+    console.execute('load examples/deep-throw.bpf.o');
+    expect(console.complete('break che').words).toEqual(['check']);
+    expect(console.complete('map dump sam').words).toEqual(['samples']);
+    expect(console.complete('print last').words).toEqual(['last_pid']);
+  });
+
+  it('an empty line repeats a step', () => {
+    console.execute('start');
+    console.execute('stepi', true);
+    expect(console.execute('', true).text).toContain('step 2');
+  });
+});
