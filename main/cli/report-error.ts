@@ -13,5 +13,5 @@ export function formatError(error: BailoutError, style: Style): string {
 /** Wrong words are 2; everything else that stops a command is an input that could not be read. */
 export function statusOfError(error: BailoutError): ExitStatus {
   if (error.code === 'USAGE') return 2;
-  return error.code.startsWith('INTERNAL_') ? 1 : 3;
+  return error.code.startsWith('INTERNAL_') || error.code === 'TRACE_DIVERGED' ? 1 : 3;
 }
