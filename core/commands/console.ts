@@ -1,6 +1,6 @@
 /** The terminal without its screen: takes a line, finds the command, gives what it says; completes words. */
 import { BailoutError } from '../errors.ts';
-import { nearest } from '../debugger/nearest.ts';
+import { nearest } from '../nearest.ts';
 import type { Session } from '../debugger/session.ts';
 import type { Command, CommandHost, Context, Group, Output } from './command.ts';
 import { countOf, table, usageError, words } from './command.ts';

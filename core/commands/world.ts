@@ -1,7 +1,7 @@
 /** Commands about maps and about the world that programs run in. */
 import { BailoutError } from '../errors.ts';
 import { mapEntries } from '../debugger/inspect.ts';
-import { nearest } from '../debugger/nearest.ts';
+import { nearest } from '../nearest.ts';
 import { evaluate } from '../debugger/expressions/evaluate.ts';
 import { formatValue } from '../debugger/expressions/format.ts';
 import { bytesOf, numberOf } from '../debugger/expressions/values.ts';

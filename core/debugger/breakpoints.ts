@@ -9,7 +9,7 @@ import type { ObjectFile, Program } from '../object/program.ts';
 import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from '../isa/opcodes.ts';
 import { hasNoValue } from './expressions/evaluate.ts';
 import type { CompiledExpression, Scope } from './expressions/evaluate.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../nearest.ts';
 import { helperName, insnsOfLine, isFile } from './source.ts';
 
 export type Location =

@@ -28,7 +28,7 @@ import {
   RegisterWriteSearch,
   StopSearch,
 } from './searches.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../nearest.ts';
 import type { Watchpoint } from './watchpoints.ts';
 import { watchpoint } from './watchpoints.ts';
 

@@ -5,6 +5,7 @@
  * task exists, that a name is defined. Both report all they find, each with its path in the file, what is wrong, and what is allowed.
  */
 import { BailoutError } from '../errors.ts';
+import { nearest } from '../nearest.ts';
 import type { JsonDocument, JsonObject } from './json-text.ts';
 import { lineAndColumn, memberPath, parseJson } from './json-text.ts';
 import { ethernetFrame, packetOfCapture } from './pcap.ts';
@@ -258,25 +259,7 @@ function fieldsHint(schema: Schema): string {
 
 function unknownFieldHint(schema: Schema, key: string): string {
   const names = Object.keys(schema.properties ?? {});
-  const nearest = names
-    .map((name) => ({ name, distance: editDistance(name.toLowerCase(), key.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  const guess =
-    nearest !== undefined && nearest.distance <= Math.max(1, Math.floor(key.length / 3))
-      ? `Did you mean "${nearest.name}"? `
-      : '';
+  const meant = nearest(key, names);
+  const guess = meant === undefined ? '' : `Did you mean "${meant}"? `;
   return guess + fieldsHint(schema);
-}
-
-/** Letters to add, drop or change to make one word of another; words are cut at 40 letters. */
-function editDistance(from: string, to: string): number {
-  const [a, b] = [from.slice(0, 40), to.slice(0, 40)];
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

@@ -3,7 +3,7 @@ import { BailoutError } from '../../core/errors.ts';
 import type { Btf } from '../../core/object/btf/btf.ts';
 import type { MapDefinition, ObjectFile } from '../../core/object/program.ts';
 import type { GlobalAssignment } from './options.ts';
-import { nearestWord } from './options.ts';
+import { nearest } from '../../core/nearest.ts';
 
 interface Variable {
   readonly map: MapDefinition;
@@ -70,8 +70,8 @@ function checkFits(name: string, value: bigint, { size, typeId }: Variable, btf:
 }
 
 function unknown(object: ObjectFile, name: string, names: readonly string[]): BailoutError {
-  const nearest = nearestWord(name, names);
-  const guess = nearest === undefined ? '' : ` Did you mean \`${nearest}\`?`;
+  const meant = nearest(name, names);
+  const guess = meant === undefined ? '' : ` Did you mean \`${meant}\`?`;
   return new BailoutError('USAGE', `${object.name} has no global variable \`${name}\`.${guess}`, {
     hint:
       names.length === 0

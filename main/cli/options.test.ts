@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BailoutError } from '../../core/errors.ts';
-import { nearestWord, parseRequest } from './options.ts';
+import { parseRequest } from './options.ts';
 
 const read = (line: string) => parseRequest(line === '' ? [] : line.split(' '));
 
@@ -81,10 +81,5 @@ describe('reading the command line', () => {
     expect(complaint('verify a.o --log 3')).toBe('The log level is 0, 1 or 2, not `3`.');
     expect(complaint('run a.o --max-steps 0')).toBe('--max-steps takes a number of instructions from 1 up, not `0`.');
     expect(complaint('run a.o --program')).toMatch(/argument missing/);
-  });
-
-  it('offers the nearest word only when it is near', () => {
-    expect(nearestWord('insp', ['inspect', 'run'])).toBe('inspect');
-    expect(nearestWord('zzz', ['inspect', 'run'])).toBeUndefined();
   });
 });

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import type { ParseArgsConfig } from 'node:util';
 import { BailoutError } from '../../core/errors.ts';
+import { nearest } from '../../core/nearest.ts';
 import type { Profile } from '../../core/exceptions/profile.ts';
 import { PROFILES, isProfile } from '../../core/exceptions/profile.ts';
 
@@ -254,8 +255,8 @@ function parseWords(command: CommandName, words: readonly string[]): { values: V
     const [sentence = ''] = (error instanceof Error ? error.message : String(error)).split('. ');
     const unknown = /^Unknown option '(-*)([^']+)'/.exec(sentence);
     if (unknown === null) throw usage(`${sentence.replace(/\.$/, '')}.`, command);
-    const nearest = nearestWord(unknown[2] ?? '', Object.keys(OPTIONS[command]));
-    const guess = nearest === undefined ? '' : ` Did you mean \`--${nearest}\`?`;
+    const meant = nearest(unknown[2] ?? '', Object.keys(OPTIONS[command]));
+    const guess = meant === undefined ? '' : ` Did you mean \`--${meant}\`?`;
     throw usage(`\`${command}\` has no option \`${unknown[1]}${unknown[2]}\`.${guess}`, command);
   }
 }
@@ -263,8 +264,8 @@ function parseWords(command: CommandName, words: readonly string[]): { values: V
 function commandName(word: string): CommandName {
   const found = COMMANDS.find((name) => name === word);
   if (found !== undefined) return found;
-  const nearest = nearestWord(word, COMMANDS);
-  const guess = nearest === undefined ? '' : ` Did you mean \`${nearest}\`?`;
+  const meant = nearest(word, COMMANDS);
+  const guess = meant === undefined ? '' : ` Did you mean \`${meant}\`?`;
   throw new BailoutError('USAGE', `There is no command \`${word}\`.${guess}`, {
     hint: `Commands: ${COMMANDS.join(', ')}. \`bailout --help\` tells more.`,
   });
@@ -323,31 +324,4 @@ function attachOption(word: string): AttachOption {
     throw usage(`--attach takes [FILE:]PROGRAM=FUNCTION, not \`${word}\`.`, 'run');
   }
   return { ...(file === undefined ? {} : { file }), program, function: func };
-}
-
-/** The word of a list that was probably meant, by the number of letters to change. */
-export function nearestWord(word: string, words: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(word.length / 2));
-  for (const candidate of words) {
-    const distance = candidate.startsWith(word) && word.length >= 2 ? 0 : editDistance(word, candidate);
-    if (distance < bestDistance) {
-      best = candidate;
-      bestDistance = distance;
-    }
-  }
-  return best;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

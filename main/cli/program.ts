@@ -3,7 +3,7 @@ import { BailoutError } from '../../core/errors.ts';
 import type { CallbackForm } from '../../core/exceptions/profile.ts';
 import { callTarget, isKfuncCall, isSubprogramPointer } from '../../core/isa/control-flow.ts';
 import type { ObjectFile, Program } from '../../core/object/program.ts';
-import { nearestWord } from './options.ts';
+import { nearest } from '../../core/nearest.ts';
 
 /** The program that a user named, or the only one there is. */
 export function chooseProgram(object: ObjectFile, name: string | undefined): Program {
@@ -18,8 +18,8 @@ export function chooseProgram(object: ObjectFile, name: string | undefined): Pro
   }
   const program = object.programs.find((candidate) => candidate.name === name);
   if (program !== undefined) return program;
-  const nearest = nearestWord(name, names);
-  const guess = nearest === undefined ? '' : ` Did you mean \`${nearest}\`?`;
+  const meant = nearest(name, names);
+  const guess = meant === undefined ? '' : ` Did you mean \`${meant}\`?`;
   throw new BailoutError('USAGE', `${object.name} has no program \`${name}\`.${guess}`, {
     hint: names.length === 0 ? undefined : `Programs: ${list(names)}.`,
   });

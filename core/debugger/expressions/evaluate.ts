@@ -1,6 +1,6 @@
 /** Computes expressions: C's conversions over BTF's types, on the state of a stopped machine that a {@link Scope} shows. */
 import { BailoutError, assertNever } from '../../errors.ts';
-import { nearest } from '../nearest.ts';
+import { nearest } from '../../nearest.ts';
 import { ExpressionError, ValueError } from './errors.ts';
 import { parseExpression } from './parse.ts';
 import type { BinaryOperator, Expression, TypeSyntax } from './syntax.ts';

@@ -1,15 +1,23 @@
 /** Guesses what a person meant by a word that nobody knows. */
 
-/** The word that was probably meant: at most a third of its letters away. */
+/** Longer words are compared by their beginnings: hostile input must not make a guess expensive. */
+const LONGEST = 40;
+
+/** The word that was probably meant: one that it begins, or one that is at most a third of its letters away. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.ceil(word.length / 3)) + 1;
   for (const candidate of candidates) {
-    if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    const begins = word.length >= 2 && candidate.startsWith(word);
+    if (!begins && Math.abs(candidate.length - word.length) >= bestDistance) continue;
+    const distance = begins ? 0 : editDistance(plain(word), plain(candidate));
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
+}
+
+function plain(word: string): string {
+  return word.slice(0, LONGEST).toLowerCase();
 }
 
 /** Letters to insert, delete, replace or swap with their neighbour. */
