@@ -223,7 +223,9 @@ export class EventTable {
 export class Overflow {
   static readonly BUCKETS = 1024;
   readonly run: number;
-  shift = 10;
+  #shift = 10;
+  /** Steps of a stretch: a power is too dear for each event. */
+  #size = 2 ** 10;
   /** Events per stretch and kind. */
   readonly counts = new Uint32Array(Overflow.BUCKETS * EVENT_KINDS.length);
 
@@ -231,11 +233,20 @@ export class Overflow {
     this.run = run;
   }
 
+  get shift(): number {
+    return this.#shift;
+  }
+
+  set shift(shift: number) {
+    this.#shift = shift;
+    this.#size = 2 ** shift;
+  }
+
   count(step: number, kind: number): void {
-    let at = Math.floor(step / 2 ** this.shift);
+    let at = Math.floor(step / this.#size);
     while (at >= Overflow.BUCKETS) {
       this.#double();
-      at = Math.floor(step / 2 ** this.shift);
+      at = Math.floor(step / this.#size);
     }
     this.counts[at * EVENT_KINDS.length + kind]!++;
   }
