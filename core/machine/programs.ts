@@ -5,6 +5,7 @@ import { unwindStrategy } from '../exceptions/unwinder.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { ArenaMap } from '../kernel/maps/arena.ts';
 import { helperById } from '../kernel/tables/helpers.ts';
+import { BPF_MAP_TYPE_ARENA } from '../kernel/tables/map-types.ts';
 import { BTF_KIND_FUNC } from '../object/btf/kinds.ts';
 import type { Program } from '../object/program.ts';
 import type { Verification } from '../verifier/verification.ts';
@@ -30,7 +31,6 @@ export interface ProgramsState {
   readonly sites: readonly CallSite[];
 }
 
-const BPF_MAP_TYPE_ARENA = 33;
 /** Unmapped bytes before and behind an arena: as far as the 16-bit offset of an access reaches. */
 const ARENA_GUARD = 32768;
 /** Where functions of the kernel seem to be. */
