@@ -12,8 +12,6 @@ import * as op from './opcodes.ts';
 export const ARGUMENT_REGISTERS = 0b11_1110;
 /** r0 to r5: what a call may change. */
 export const CALLER_SAVED_REGISTERS = 0b11_1111;
-/** r6 to r9: what a subprogram keeps for its caller. */
-export const CALLEE_SAVED_REGISTERS = 0b11_1100_0000;
 
 export type MemoryAccessKind =
   | 'none'

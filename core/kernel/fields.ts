@@ -13,7 +13,7 @@ import {
   BTF_KIND_TYPE_TAG,
   BTF_KIND_UNION,
 } from '../object/btf/kinds.ts';
-import { copyWithin, fillBytes } from './bytes.ts';
+import { copyWithin } from './bytes.ts';
 import type { Memory } from './memory.ts';
 
 export type SpecialKind =
@@ -164,9 +164,4 @@ export function copyValue(
     done = field.offset + field.size;
   }
   copyWithin(memory, to + done, from + done, size - done);
-}
-
-/** Blanks the special fields in a copy that a program is to see. */
-export function hideFields(memory: Memory, at: number, fields: readonly SpecialField[]): void {
-  for (const field of fields) fillBytes(memory, at + field.offset, field.size, 0);
 }

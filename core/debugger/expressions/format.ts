@@ -3,7 +3,7 @@ import { BailoutError } from '../../errors.ts';
 import type { CType, Shape } from './types.ts';
 import { btfType, nameOf, shapeOf, sizeOf } from './types.ts';
 import type { ReadMemory, Value } from './values.ts';
-import { isCharacter, numberOf, textOf, unsigned, wrap } from './values.ts';
+import { isCharacter, numberOf, textOf, wrap } from './values.ts';
 
 /** gdb's letters: hexadecimal, decimal, unsigned, octal, binary, address, character, zero-padded hexadecimal, string. */
 export type Format = 'x' | 'd' | 'u' | 'o' | 't' | 'a' | 'c' | 'z' | 's';
@@ -213,9 +213,4 @@ class Formatter {
 function isAddress(bits: bigint): boolean {
   const high = BigInt.asUintN(64, bits) >> 32n;
   return high >= 0xffff8000n && high < 0xffffffffn;
-}
-
-/** Unsigned little-endian words of memory, as `x` shows them. */
-export function formatWord(bytes: Uint8Array, format: Format): string {
-  return formatNumber(unsigned(bytes), bytes.length, format);
 }

@@ -223,8 +223,3 @@ export function processDynptrArgument(
     markObjectRead(env, stackFrame(env, base), objectSlot(env, base, 'dynptr', SLOTS), SLOTS);
   }
 }
-
-/** Slices of packet dynptrs and packet pointers are useless once the packet may have moved. */
-export function isPacketSlice(type: number): boolean {
-  return (type & (DYNPTR_TYPE_SKB | DYNPTR_TYPE_XDP | DYNPTR_TYPE_SKB_META)) !== 0;
-}

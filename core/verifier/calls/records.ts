@@ -85,7 +85,6 @@ const SMALL_ALIGNMENT: ReadonlySet<FieldKind> = new Set(['bpf_spin_lock', 'bpf_r
 export const LOCK_KINDS = ['bpf_spin_lock', 'bpf_res_spin_lock'] as const;
 
 export const KPTR_KINDS: ReadonlySet<FieldKind> = new Set(['kptr_untrusted', 'kptr', 'percpu_kptr', 'uptr']);
-export const REFERENCED_KPTR_KINDS: ReadonlySet<FieldKind> = new Set(['kptr', 'percpu_kptr']);
 
 const MAP_MASK: ReadonlySet<FieldKind> = new Set([
   'bpf_spin_lock',

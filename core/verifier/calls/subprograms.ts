@@ -14,10 +14,9 @@ import {
 } from '../../kernel/tables/type-flags.ts';
 import type { Btf } from '../../object/btf/btf.ts';
 import { BTF_KIND_FUNC, BTF_KIND_INT, BTF_KIND_STRUCT, BTF_KIND_TYPEDEF } from '../../object/btf/kinds.ts';
-import { attachPrototype } from '../admission/attach-prototype.ts';
 import type { Env } from '../context.ts';
 import { KERNEL_BTF, PROGRAM_BTF, Rejection } from '../context.ts';
-import { AUX0, AUX1, ID, REF_OBJ_ID, ROW, TYPE, isNull, setPointer, setUnknownScalar } from '../state/state.ts';
+import { AUX0, AUX1, ID, ROW, TYPE, isNull, setPointer, setUnknownScalar } from '../state/state.ts';
 import {
   BASE_TYPE_MASK,
   DYNPTR_LOCAL,
@@ -333,22 +332,4 @@ function checkArgument(env: Env, argument: Argument, index: number): void {
     default:
       refuse(env, `verifier bug: unrecognized arg#${index} type ${type}`);
   }
-}
-
-/** Whether a struct_ops function returns the referenced object that its prototype promises. */
-export function returnsMatchingKptr(env: Env, regno: number): boolean {
-  if (env.program.type !== 'struct_ops') return false;
-  const prototype = attachPrototype(env.program);
-  if (prototype === undefined) return false;
-  const kernel = env.btfs[KERNEL_BTF];
-  const result = kernel.resolve(kernel.typeId(prototype.typeId));
-  if (!isPointer(kernel, result)) return false;
-  const { w } = env.frame;
-  const base = regno * ROW;
-  return (
-    (w[base + TYPE]! & BASE_TYPE_MASK) === PTR_TO_BTF_ID &&
-    w[base + AUX1] === KERNEL_BTF &&
-    w[base + AUX0] === kernel.resolve(kernel.typeId(result)) &&
-    w[base + REF_OBJ_ID] !== 0
-  );
 }

@@ -1,7 +1,6 @@
 /** ALU instructions: moves, sign extension, arithmetic on scalars, and what arithmetic may do to pointers. */
 import {
   BPF_ADD,
-  BPF_ALU,
   BPF_ALU64,
   BPF_AND,
   BPF_ARSH,
@@ -543,6 +542,3 @@ function subtractFromPointer(
   tnumSub(w, d + VALUE, o, ob + VALUE);
   newPacketOffset(env, w, d, type, s64Number(o, ob + SMIN) < 0);
 }
-
-/** Class of the ALU instructions that work on 32 bits. */
-export const NARROW_CLASS = BPF_ALU;

@@ -10,7 +10,6 @@ import {
   ID,
   MASK,
   OFF,
-  PRECISE,
   REF_OBJ_ID,
   ROW,
   S32_MAX,
@@ -32,7 +31,6 @@ import {
   setPointer,
   setUnknownScalar,
   slotBase,
-  slotKind,
 } from './state.ts';
 import { tnumCast, tnumRange } from '../values/tnum.ts';
 import {
@@ -56,8 +54,6 @@ import {
   PTR_TO_XDP_SOCK,
   PTR_UNTRUSTED,
   SCALAR_VALUE,
-  STACK_DYNPTR,
-  STACK_SPILL,
   TRUSTED_FLAGS,
 } from './types.ts';
 import { bitLength64 } from '../values/wide.ts';
@@ -84,20 +80,6 @@ export function checkRegArg(env: Env, register: number, use: number): void {
   }
   if (register === BPF_REG_FP) env.fail('frame pointer is read only');
   if (use === DST_OP) setUnknownScalar(w, base);
-}
-
-/** Makes a register an unknown scalar. */
-export function markRegUnknown(_env: Env, frame: Frame, register: number): void {
-  setUnknownScalar(frame.w, register * ROW);
-}
-
-/** Keeps the type, and makes the variable part of the offset zero. */
-export function markRegKnownZero(_env: Env, frame: Frame, register: number): void {
-  markKnown(frame.w, register * ROW, 0, 0);
-}
-
-export function markRegNotInit(_env: Env, frame: Frame, register: number): void {
-  markNotInit(frame.w, register * ROW);
 }
 
 /** Known value; ids, offset and AUX go, type and precision stay (__mark_reg_known). */
@@ -183,18 +165,6 @@ export function forEachRegister(state: State, visit: (frame: Frame, base: number
     for (let slot = 0; slot < frame.slots; slot++) {
       const base = slotBase(slot);
       if (isSpilledRegister(frame.w, base)) visit(frame, base);
-    }
-  }
-}
-
-/** As forEachRegister, and the registers that describe dynptr slots too. */
-export function forEachRegisterOrDynptr(state: State, visit: (frame: Frame, base: number) => void): void {
-  for (const frame of state.frames) {
-    for (let register = 0; register < MAX_BPF_REG; register++) visit(frame, register * ROW);
-    for (let slot = 0; slot < frame.slots; slot++) {
-      const base = slotBase(slot);
-      const kind = slotKind(frame.w, base);
-      if (kind === STACK_SPILL || kind === STACK_DYNPTR) visit(frame, base);
     }
   }
 }
@@ -380,9 +350,4 @@ export function coerceSubregisterSigned(w: Int32Array, base: number, size: numbe
   w[base + VALUE + 1] = 0;
   w[base + MASK] = -1;
   w[base + MASK + 1] = 0;
-}
-
-/** True when nobody has asked for the exact value of a scalar. */
-export function isImprecise(w: Int32Array, base: number): boolean {
-  return w[base + PRECISE] === 0;
 }

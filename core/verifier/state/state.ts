@@ -50,9 +50,6 @@ export const AUX2 = 24;
 /** Eight slot type bytes (two words); only in rows of stack slots. */
 export const SLOT = 26;
 
-/** Everything before this word is compared when two scalars or pointers must be exactly the same value. */
-export const BOUNDS_END = 16;
-
 export const SLOT_ROWS = MAX_BPF_REG * ROW;
 
 /** Index of the first word of stack slot n (fp-8*(n+1)). */
@@ -317,11 +314,6 @@ export function set64(w: Int32Array, at: number, value: bigint): void {
 /** True when the register's value (or the variable part of its offset) is one known number. */
 export function isConst(w: Int32Array, base: number): boolean {
   return (w[base + MASK]! | w[base + MASK + 1]!) === 0;
-}
-
-/** True when the lower 32 bits are one known number. */
-export function isConst32(w: Int32Array, base: number): boolean {
-  return w[base + MASK] === 0;
 }
 
 /** True for a scalar known to be exactly zero. */

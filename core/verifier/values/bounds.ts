@@ -5,20 +5,7 @@
  * flow into the others. Each step only intersects, so the order does not matter for soundness; it does matter for
  * having the same result as Linux 6.18, whose order this is.
  */
-import {
-  MASK,
-  S32_MAX,
-  S32_MIN,
-  SMAX,
-  SMIN,
-  U32_MAX,
-  U32_MIN,
-  UMAX,
-  UMIN,
-  VALUE,
-  setBoundsUnbounded,
-  setKnown,
-} from '../state/state.ts';
+import { MASK, S32_MAX, S32_MIN, SMAX, SMIN, U32_MAX, U32_MIN, UMAX, UMIN, VALUE, setKnown } from '../state/state.ts';
 import { tnumIntersect, tnumRange, tnumStep } from './tnum.ts';
 import { copy64, equal64, lts, ltu } from './wide.ts';
 
@@ -326,21 +313,6 @@ export function forgetBounds32(w: Int32Array, b: number): void {
   w[b + S32_MAX] = 0x7fff_ffff;
   w[b + U32_MIN] = 0;
   w[b + U32_MAX] = -1;
-}
-
-/** Tnum and bounds: anything. */
-export function setUnknownValue(w: Int32Array, b: number): void {
-  w[b + VALUE] = 0;
-  w[b + VALUE + 1] = 0;
-  w[b + MASK] = -1;
-  w[b + MASK + 1] = -1;
-  setBoundsUnbounded(w, b);
-}
-
-/** All bounds as wide as they go, then as tight as the tnum makes them (after a cast of the tnum). */
-export function boundsFromTnumOnly(w: Int32Array, b: number): void {
-  setBoundsUnbounded(w, b);
-  syncBounds(w, b);
 }
 
 /**

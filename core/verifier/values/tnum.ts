@@ -253,17 +253,3 @@ export function tnumIsAligned(a: Int32Array, i: number, size: number): boolean {
 export function tnumIsUnknown(a: Int32Array, i: number): boolean {
   return a[i + 2] === -1 && a[i + 3] === -1;
 }
-
-function hex64(a: Int32Array, i: number): string {
-  const high = a[i + 1]! >>> 0;
-  const low = a[i]! >>> 0;
-  if (high === 0) return low === 0 ? '0' : '0x' + low.toString(16);
-  return '0x' + high.toString(16) + low.toString(16).padStart(8, '0');
-}
-
-/** The log's form: `(0x0; 0xff)`. printf's %#llx prints a zero as `0`, but the log writes `0x0`. */
-export function tnumText(a: Int32Array, i: number): string {
-  const value = hex64(a, i);
-  const mask = hex64(a, i + 2);
-  return `(${value === '0' ? '0x0' : value}; ${mask === '0' ? '0x0' : mask})`;
-}

@@ -23,18 +23,9 @@ export function equal64(a: Int32Array, i: number, b: Int32Array, j: number): boo
   return a[i] === b[j] && a[i + 1] === b[j + 1];
 }
 
-export function isZero64(a: Int32Array, i: number): boolean {
-  return (a[i]! | a[i + 1]!) === 0;
-}
-
 export function copy64(to: Int32Array, i: number, from: Int32Array, j: number): void {
   to[i] = from[j]!;
   to[i + 1] = from[j + 1]!;
-}
-
-export function put64(to: Int32Array, i: number, low: number, high: number): void {
-  to[i] = low;
-  to[i + 1] = high;
 }
 
 /** to = a + b, wrapping. `to` may be either operand. */
