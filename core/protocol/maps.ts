@@ -1,0 +1,36 @@
+/** Contents of maps, and what programs print. */
+import type { Position } from './state.ts';
+
+export interface MapSummary {
+  readonly name: string;
+  readonly type: string;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly count: number;
+  readonly maxEntries: number;
+  /** User space may write into it. */
+  readonly editable: boolean;
+}
+
+export interface MapPage {
+  readonly name: string;
+  readonly total: number;
+  /** Decoded with the types that the object gives, and as bytes. */
+  readonly entries: readonly {
+    readonly key: string;
+    readonly value: string;
+    readonly keyBytes: string;
+    readonly valueBytes: string;
+  }[];
+}
+
+export interface OutputLine {
+  readonly position: Position;
+  readonly stream: string;
+  readonly text: string;
+}
+
+export interface OutputPage {
+  readonly total: number;
+  readonly lines: readonly OutputLine[];
+}

@@ -1,0 +1,124 @@
+/**
+ * The picture of a run, at a level of detail, and lists of what happened in it.
+ *
+ * The axis counts ticks: an instruction is one, and each phase of an unwinding is one, so that a throw has a width. A tick
+ * is a moment; `moment` and `tickOf` turn one into the other.
+ */
+import type { Position, RunSummary } from './state.ts';
+
+/** A function that ran: a bar of the flame chart. Narrower ones than a pixel are joined. */
+export interface CallSpan {
+  readonly from: number;
+  readonly to: number;
+  readonly depth: number;
+  readonly name: string;
+  readonly kind: 'program' | 'subprogram' | 'callback' | 'exception' | 'attached';
+  /** How many calls are joined in it. */
+  readonly count: number;
+}
+
+/** A call of a helper or kfunc, or several in one place. */
+export interface PointMark {
+  readonly tick: number;
+  readonly name: string;
+  readonly kind: 'helper' | 'kfunc' | 'map' | 'print' | 'lock';
+  readonly count: number;
+  /** Whether it acquired something. */
+  readonly acquires: boolean;
+}
+
+/** A resource, from acquisition to release. */
+export interface ResourceSpan {
+  readonly from: number;
+  /** Absent when it was never let go. */
+  readonly to?: number;
+  readonly id: number;
+  readonly row: number;
+  readonly name: string;
+  /** Let go by an unwinding. */
+  readonly unwound: boolean;
+  readonly releasedBy: string;
+  readonly count: number;
+}
+
+/** A throw with its unwinding. */
+export interface ThrowSpan {
+  readonly from: number;
+  readonly to: number;
+  readonly cookie: string;
+  readonly count: number;
+}
+
+export interface TimelineMark {
+  readonly tick: number;
+  readonly kind: 'bookmark' | 'breakpoint' | 'fault' | 'exit';
+  readonly label: string;
+}
+
+/** A part of a run as a picture of so many pixels. */
+export interface TimelineView {
+  readonly run: number;
+  readonly from: number;
+  readonly to: number;
+  /** The run's whole axis. */
+  readonly first: number;
+  readonly last: number;
+  readonly calls: readonly CallSpan[];
+  readonly depth: number;
+  readonly points: readonly PointMark[];
+  readonly resources: readonly ResourceSpan[];
+  readonly resourceRows: number;
+  readonly throws: readonly ThrowSpan[];
+  readonly marks: readonly TimelineMark[];
+  /** Events in so many equal stretches: for the minimap, and where single ones were not kept. */
+  readonly density: readonly number[];
+  /** Where single events were counted only. */
+  readonly countedFrom?: number;
+}
+
+export interface RangeSummary {
+  readonly steps: number;
+  readonly events: readonly { readonly kind: string; readonly count: number }[];
+  readonly functions: readonly { readonly name: string; readonly calls: number; readonly steps: number }[];
+  readonly acquired: number;
+  readonly released: number;
+  readonly throws: number;
+}
+
+export interface EventRow {
+  readonly index: number;
+  readonly position: Position;
+  readonly tick: number;
+  readonly kind: string;
+  readonly program: string;
+  readonly function: string;
+  readonly insn: number;
+  readonly frame: number;
+  readonly name: string;
+  readonly detail: string;
+  readonly value?: string;
+  readonly args?: readonly string[];
+  readonly line?: number;
+}
+
+/** `kfunc:bpf_task_acquire -frame:0`: see docs/guide.md. */
+export interface EventQuery {
+  readonly run: number;
+  readonly filter: string;
+  readonly sort: 'time' | 'kind' | 'name' | 'insn';
+  readonly descending: boolean;
+  readonly from: number;
+  readonly count: number;
+}
+
+export interface EventPage {
+  readonly total: number;
+  readonly rows: readonly EventRow[];
+  /** Events that were counted and not kept. */
+  readonly omitted: number;
+}
+
+export interface RunPage {
+  readonly total: number;
+  readonly rows: readonly RunSummary[];
+}
