@@ -8,7 +8,7 @@ import type { ContextScenario, Scenario } from '../kernel/scenario.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { ObjectFile, Program } from '../object/program.ts';
 import { LiveTimeline } from '../trace/live.ts';
-import type { Found, Limits, Position, Search, Timeline } from '../trace/timeline.ts';
+import type { Completed, Found, Limits, Position, Search, Timeline } from '../trace/timeline.ts';
 import { comparePositions } from '../trace/timeline.ts';
 import type { Verification } from '../verifier/verification.ts';
 import { verify } from '../verifier/verify.ts';
@@ -47,6 +47,13 @@ export interface Stopped {
   }[];
 }
 
+/** A moment that somebody wants to come back to. */
+export interface Bookmark {
+  readonly id: number;
+  readonly position: Position;
+  readonly name: string;
+}
+
 /** Who wrote something last. */
 export interface Written {
   readonly position: Position;
@@ -64,6 +71,8 @@ export class Session {
   maxSteps = DEFAULT_MAX_STEPS;
   readonly breakpoints: Breakpoint[] = [];
   readonly watchpoints: Watchpoint[] = [];
+  /** In the order of time. */
+  readonly bookmarks: Bookmark[] = [];
   #program: Program | undefined;
   #profile: Profile | undefined;
   #verifications = new Map<Program, Verification>();
@@ -171,12 +180,13 @@ export class Session {
     return this.#scope;
   }
 
-  /** Forgets all runs and what they left in maps. Breakpoints stay. */
+  /** Forgets all runs and what they left in maps, and the bookmarks in them. Breakpoints stay. */
   reset(): void {
     this.#timeline = undefined;
     this.#live = undefined;
     this.#scope = undefined;
     this.watchpoints.length = 0;
+    this.bookmarks.length = 0;
     this.requests.length = 0;
     this.isChanged = false;
   }
@@ -235,6 +245,11 @@ export class Session {
     if (search.stops(this.program)?.[0] === 1 && search.test(machine) === 'hit')
       return this.#report('hit', search, started.position);
     return this.#search(search, search, 'forwards', limits, position);
+  }
+
+  /** Runs the newest run to its end without going there, so that all that happens in it is known. */
+  complete(limits: Limits = NO_LIMITS): Completed {
+    return this.timeline.complete(limits);
   }
 
   // ---- going ----------------------------------------------------------------------------------------------------------
@@ -480,6 +495,22 @@ export class Session {
   #programForInsns(): Program {
     const here = this.isRunning ? this.machine.location?.program : undefined;
     return here ?? this.#program ?? this.object.programs[0] ?? this.program;
+  }
+
+  // ---- bookmarks ------------------------------------------------------------------------------------------------------
+
+  /** Marks a moment; the present one when none is given. */
+  addBookmark(name: string, position: Position = this.position): Bookmark {
+    const added = { id: this.#nextId++, position, name };
+    const after = this.bookmarks.findIndex((other) => comparePositions(other.position, position) > 0);
+    this.bookmarks.splice(after < 0 ? this.bookmarks.length : after, 0, added);
+    return added;
+  }
+
+  deleteBookmark(id: number): void {
+    const index = this.bookmarks.findIndex((bookmark) => bookmark.id === id);
+    if (index < 0) throw new BailoutError('NO_BOOKMARK', `There is no bookmark ${id}.`);
+    this.bookmarks.splice(index, 1);
   }
 
   // ---- who wrote this -------------------------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ export function runProgram(request: RunRequest): RunResult {
 }
 
 /** Where an attached program's function is; what cannot be attached the verifier has refused. */
-function attachmentOf(program: Program): Attachment {
+export function attachmentOf(program: Program): Attachment {
   const target = program.bpfTarget;
   const found = target?.program.subprograms.find(({ name }) => name === target.name);
   if (target === undefined || found === undefined || target.kind === 'fmod_ret') {

@@ -1,6 +1,9 @@
 /**
  * A timeline without a recording: the machine runs on when somebody wants to see further than it has been, and goes back
  * by restoring a checkpoint and running again. Checkpoints are taken on the way, thinned when there are many of them.
+ *
+ * The furthest moment that was ever reached is the frontier. Who listens hears each part of a run when it is run for the first
+ * time, which is when the machine goes forward from the frontier, and never when it is run again.
  */
 import { BailoutError } from '../errors.ts';
 import { Kernel } from '../kernel/kernel.ts';
@@ -8,18 +11,25 @@ import type { ContextScenario, Scenario } from '../kernel/scenario.ts';
 import type { MachineCheckpoint, RunFacts } from '../machine/machine.ts';
 import { Machine } from '../machine/machine.ts';
 import { LinearMemory } from '../machine/memory.ts';
+import type { AttachRequest } from '../machine/run.ts';
+import { attachmentOf } from '../machine/run.ts';
 import type { PageTree } from '../machine/pages.ts';
 import { pageTreeBytes } from '../machine/pages.ts';
 import type { End } from '../machine/stop.ts';
 import type { Profile } from '../exceptions/profile.ts';
 import type { ObjectFile, Program } from '../object/program.ts';
-import type { Found, Limits, Position, Search, Timeline, TimelineRun } from './timeline.ts';
+import type { CollectorLimits } from './collect.ts';
+import { Collector } from './collect.ts';
+import { EventIndex } from './events.ts';
+import type { Completed, Found, Limits, Position, Search, Timeline, TimelineRun } from './timeline.ts';
 import { comparePositions } from './timeline.ts';
 
 export interface LiveOptions {
   readonly object: ObjectFile;
   readonly scenario: Scenario;
   readonly profile: Profile;
+  /** Programs attached to functions of those that run: made by attachToProgram. */
+  readonly attach?: readonly AttachRequest[];
   /** Asked once for each program that is run or tail called. */
   factsOf(program: Program): RunFacts | undefined;
   /** Instructions that one run may take; the search ends there. */
@@ -28,6 +38,8 @@ export interface LiveOptions {
   readonly spacing?: number;
   /** Bytes that checkpoints may take; with more of them every second one goes. */
   readonly budgetBytes?: number;
+  /** How many events are kept; `none` when somebody else knows them already. */
+  readonly events?: CollectorLimits | 'none';
   /** A checkpoint was taken at a moment that had none. */
   onKept?(position: Position, checkpoint: MachineCheckpoint): void;
   /** A run is over, for the first time. */
@@ -41,7 +53,8 @@ interface Kept {
   bytes: number;
 }
 
-type Run = { -readonly [K in keyof TimelineRun]: TimelineRun[K] };
+/** With the throws of its machine before it began: a timer's callback counts on from the program before it. */
+type Run = { -readonly [K in keyof TimelineRun]: TimelineRun[K] } & { readonly throwsBefore: number };
 
 /** Instructions between checkpoints, to begin with: what runs again in a few milliseconds. */
 const SPACING = 250_000;
@@ -60,6 +73,11 @@ const ANYTHING: Search = { phases: false, stops: () => undefined, test: () => 'm
 export class LiveTimeline implements Timeline {
   readonly machine: Machine;
   readonly object: ObjectFile;
+  readonly events: EventIndex;
+  readonly #collector: Collector | undefined;
+  #isListening = false;
+  /** The furthest moment of the newest run. */
+  #frontier: Position = { run: 0, step: 0, phase: 0 };
   readonly #maxSteps: number;
   readonly #runs: Run[] = [];
   readonly #programs = new Set<Program>();
@@ -83,13 +101,17 @@ export class LiveTimeline implements Timeline {
     this.#spacing = options.spacing ?? SPACING;
     this.object = object;
     this.#maxSteps = options.maxSteps;
+    this.#collector = options.events === 'none' ? undefined : new Collector(options.events);
+    this.events = this.#collector?.events ?? new EventIndex();
     const memory = new LinearMemory();
     const kernel = new Kernel({ memory, scenario, kernelBtf: object.kernelBtf });
-    kernel.loadObject(object);
+    const attach = options.attach ?? [];
+    for (const loaded of new Set([object, ...attach.map((one) => one.object)])) kernel.loadObject(loaded);
     this.machine = new Machine({
       kernel,
       memory,
       profile: options.profile,
+      attachments: attach.map(({ program }) => attachmentOf(program)),
       factsOf: (program) => options.factsOf(program),
     });
     this.#afterLast = this.machine.checkpoint();
@@ -132,6 +154,17 @@ export class LiveTimeline implements Timeline {
     } finally {
       // Before the first run there is no moment to return to: the changed state is the present one.
       machine.restore(this.#runs.length > 0 ? here.checkpoint : this.#afterLast!);
+      this.#run = here.run;
+    }
+  }
+
+  complete(limits: Limits = {}): Completed {
+    if (this.#runs.length === 0) throw notRunning();
+    const here = { run: this.#run, checkpoint: this.machine.checkpoint() };
+    try {
+      return this.#runOut(limits);
+    } finally {
+      this.machine.restore(here.checkpoint);
       this.#run = here.run;
     }
   }
@@ -223,27 +256,23 @@ export class LiveTimeline implements Timeline {
     const began = machine.step;
     try {
       for (;;) {
-        if (machine.end !== undefined) {
-          this.#ended(machine.end);
-          return this.#isAt(until) ? 'until' : 'end';
-        }
+        if (machine.end !== undefined) return this.#isAt(until) ? 'until' : 'end';
         if (this.#isAt(until)) return 'until';
         if (limits.isCancelled?.() === true) return 'cancelled';
         const asked = this.#advance(search, until, next);
         next = 'run';
+        // Whatever is asked next, a run that is over is known to be.
+        if (machine.end !== undefined) this.#ended(machine.end);
         if (asked) {
           const answer = search.test(machine, this.position);
-          if (answer === 'hit') {
-            // A hit on the last moment of a run is known to be its end.
-            if (machine.end !== undefined) this.#ended(machine.end);
-            return 'hit';
-          }
+          if (answer === 'hit') return 'hit';
           if (answer === 'step') next = 'step';
         }
         limits.onProgress?.(machine.step - began, until === undefined ? undefined : until.step - began);
         if (machine.end === undefined && machine.step >= this.#stepLimit()) return 'end';
       }
     } finally {
+      this.#listen(false);
       for (const program of this.#allPrograms()) machine.setBreakpoints(program, undefined);
     }
   }
@@ -252,10 +281,13 @@ export class LiveTimeline implements Timeline {
   #advance(search: Search, until: Position | undefined, how: 'run' | 'step'): boolean {
     const { machine } = this;
     const { plan, left } = this.#phasesLeft();
+    const isNew = this.#isAtFrontier();
+    this.#listen(isNew);
     if (plan && left > 0) {
       // Within an unwinding a step is a phase.
       const { step, phase } = machine.position;
       machine.runTo({ step, phase: phase + 1 });
+      if (isNew) this.#frontier = this.position;
       // After the last phase an instruction is next: of the exception callback, or of whoever called by a tail call.
       return search.phases || how === 'step' || (left === 1 && this.#standsAt(search));
     }
@@ -263,10 +295,12 @@ export class LiveTimeline implements Timeline {
       until !== undefined && until.run === this.#run ? until.step : Number.MAX_SAFE_INTEGER,
       this.#stepLimit(),
       how === 'step' ? machine.step + 1 : this.#nextCheckpoint(),
+      isNew || this.#frontier.run !== this.#run ? Number.MAX_SAFE_INTEGER : this.#frontier.step,
     );
     const before = machine.step;
     // At the last phases of an unwinding that ends at `until` nothing is left to execute.
     const stop = machine.run({ fuel: Math.max(ceiling - before, 1), phases: true, breakHere: false });
+    if (isNew) this.#frontier = this.position;
     this.#keep();
     return (
       how === 'step' ||
@@ -304,12 +338,32 @@ export class LiveTimeline implements Timeline {
     return (this.#runs[this.#run]?.first.step ?? 0) + this.#maxSteps;
   }
 
+  // ---- listening ------------------------------------------------------------------------------------------------------
+
+  /** Whether what comes next was never executed. Where a run is over, nothing comes: a fault stands where its instruction does. */
+  #isAtFrontier(): boolean {
+    return (
+      this.#run === this.#frontier.run &&
+      comparePositions(this.position, this.#frontier) === 0 &&
+      this.#runs[this.#run]?.end === undefined
+    );
+  }
+
+  #listen(on: boolean): void {
+    if (on === this.#isListening) return;
+    this.#isListening = on;
+    if (on) this.#collector?.attach(this.machine);
+    else this.#collector?.detach();
+  }
+
   // ---- runs -----------------------------------------------------------------------------------------------------------
 
   #addRun(program: Program, what: TimelineRun['what']): void {
     this.#run = this.#runs.length;
     const first = { run: this.#run, step: this.machine.step, phase: 0 };
-    this.#runs.push({ program, what, first });
+    this.#runs.push({ program, what, first, throwsBefore: this.machine.throws.length });
+    this.#frontier = first;
+    this.#collector?.enterRun(this.#run);
     this.#insert(this.#kept.length, first);
   }
 
@@ -319,6 +373,9 @@ export class LiveTimeline implements Timeline {
     if (run === undefined || run.end !== undefined) return;
     run.end = end;
     run.last = this.position;
+    run.throws = this.machine.throws.length - run.throwsBefore;
+    this.#collector?.ended(end, run.last.step);
+    this.#listen(false);
     const here = this.machine.checkpoint();
     this.#options.onEnded?.(run.last, here);
     const index = this.#run;
@@ -339,15 +396,22 @@ export class LiveTimeline implements Timeline {
 
   /** Lets all runs that were begun come to their end. */
   #toLastEnd(): void {
-    while (this.#runs.length > 0 && this.#runs.at(-1)?.end === undefined) {
-      const last = this.#runs.length - 1;
-      this.#enter(this.#runs[last]!.first);
-      const found = this.#forward(ANYTHING, undefined, {}, 'run');
-      if (found === 'end' && this.machine.end === undefined) {
-        throw new BailoutError('RUN_TOO_LONG', `The run was ended after ${this.#maxSteps} instructions.`, {
-          hint: 'Raise the limit: set max-steps N.',
-        });
-      }
+    if (this.#runOut({}) === 'limit') {
+      throw new BailoutError('RUN_TOO_LONG', `The run was ended after ${this.#maxSteps} instructions.`, {
+        hint: 'Raise the limit: set max-steps N.',
+      });
+    }
+  }
+
+  /** Goes on from the frontier until nothing is left to run: timers and work queues have runs of their own. */
+  #runOut(limits: Limits): Completed {
+    for (;;) {
+      const newest = this.#runs.at(-1);
+      if (newest === undefined || newest.end !== undefined) return 'end';
+      this.#restoreBefore(this.#frontier, true);
+      const found = this.#forward(ANYTHING, undefined, limits, 'run');
+      if (found === 'cancelled') return 'cancelled';
+      if (this.machine.end === undefined) return 'limit';
     }
   }
 
@@ -455,7 +519,10 @@ export class LiveTimeline implements Timeline {
   }
 
   #allPrograms(): Iterable<Program> {
-    if (this.#programs.size === 0) for (const program of this.object.programs) this.#programs.add(program);
+    if (this.#programs.size === 0) {
+      for (const program of this.object.programs) this.#programs.add(program);
+      for (const { program } of this.#options.attach ?? []) this.#programs.add(program);
+    }
     return this.#programs;
   }
 }

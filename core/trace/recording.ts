@@ -14,7 +14,6 @@ import type { ObjectFile, Program } from '../object/program.ts';
 import type { Verification } from '../verifier/verification.ts';
 import { verify } from '../verifier/verify.ts';
 import type { CollectorLimits } from './collect.ts';
-import { Collector } from './collect.ts';
 import type { EventIndex } from './events.ts';
 import { LiveTimeline } from './live.ts';
 import { stateHash } from './state-hash.ts';
@@ -129,7 +128,6 @@ export function record(source: RecordingSource, options: RecordOptions): Recordi
   const programs = source.requests.map(({ program }) => programNamed(object, program));
   const runs: RecordedRun[] = [];
   const hashes: RecordedHash[] = [];
-  const collector = new Collector(options.limits);
   const facts = factsOf(source);
   const timeline: LiveTimeline = new LiveTimeline({
     object,
@@ -139,37 +137,29 @@ export function record(source: RecordingSource, options: RecordOptions): Recordi
     maxSteps: source.maxSteps,
     spacing: options.spacing ?? SPACING,
     budgetBytes: RECORDING_BUDGET,
+    ...(options.limits === undefined ? {} : { events: options.limits }),
     onKept: ({ run, step }, checkpoint) => hashes.push({ run, step, hash: stateHash(checkpoint) }),
     onEnded: (position, checkpoint) => {
-      const end = timeline.machine.end;
-      if (end !== undefined) collector.ended(end, position.step);
       runs.push(runOf(timeline, position, endOf(timeline), stateHash(checkpoint)));
-      collector.enterRun(position.run + 1);
     },
   });
-  const recording = { source, runs, hashes, events: collector.events, complete: false };
+  const recording = { source, runs, hashes, events: timeline.events, complete: false };
   const write = throttled(() => options.writer?.update(partly(recording, timeline)));
   options.writer?.begin(source);
-  collector.attach(timeline.machine);
   let total = 0;
-  try {
-    for (const [index, request] of source.requests.entries()) {
-      timeline.begin(programs[index]!, request.context);
-      collector.enterRun(timeline.runs.length - 1);
-      const finished = runToEnd(timeline, () => {
-        write();
-        options.onProgress?.(index, source.requests.length, total + timeline.machine.step);
-        return options.isCancelled?.() === true;
-      });
-      total += timeline.machine.step;
-      if (!finished) {
-        const unfinished = partly(recording, timeline);
-        options.writer?.update(unfinished);
-        return unfinished;
-      }
+  for (const [index, request] of source.requests.entries()) {
+    timeline.begin(programs[index]!, request.context);
+    const finished = runToEnd(timeline, () => {
+      write();
+      options.onProgress?.(index, source.requests.length, total + timeline.machine.step);
+      return options.isCancelled?.() === true;
+    });
+    total += timeline.machine.step;
+    if (!finished) {
+      const unfinished = partly(recording, timeline);
+      options.writer?.update(unfinished);
+      return unfinished;
     }
-  } finally {
-    collector.detach();
   }
   const complete = { ...recording, complete: true };
   options.writer?.update(complete);
@@ -207,7 +197,7 @@ function runOf(timeline: LiveTimeline, position: Position, end: RunEnd, hash: st
     lastStep: position.step,
     lastPhase: position.phase,
     end,
-    throws: timeline.machine.throws.length,
+    throws: run?.throws ?? [...timeline.events.events({ from: run?.first, kinds: ['throw'] })].length,
     hash,
   };
 }

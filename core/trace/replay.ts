@@ -13,7 +13,7 @@ import { LiveTimeline } from './live.ts';
 import type { RecordedRun, Recording, RunEnd } from './recording.ts';
 import { factsOf, loadSource, programNamed } from './recording.ts';
 import { stateHash } from './state-hash.ts';
-import type { Found, Limits, Position, Search, Timeline, TimelineRun } from './timeline.ts';
+import type { Completed, Found, Limits, Position, Search, Timeline, TimelineRun } from './timeline.ts';
 import { comparePositions } from './timeline.ts';
 
 export interface ReplayOptions {
@@ -53,6 +53,7 @@ export class Replay implements Timeline {
       profile: source.profile ?? (first === undefined ? 'proposal' : facts(first).profile),
       factsOf: facts,
       maxSteps: source.maxSteps,
+      events: 'none',
       ...(options.budgetBytes === undefined ? {} : { budgetBytes: options.budgetBytes }),
       ...(options.spacing === undefined ? {} : { spacing: options.spacing }),
       onKept: (position, checkpoint) => this.#compare(position, checkpoint),
@@ -61,6 +62,10 @@ export class Replay implements Timeline {
     if (this.runs.length === 0) throw new BailoutError('TRACE_EMPTY', 'The recording holds no run.');
     this.#ensure(0);
     this.#live.seek(this.first);
+  }
+
+  get events(): EventIndex {
+    return this.recording.events;
   }
 
   get machine(): Machine {
@@ -78,6 +83,11 @@ export class Replay implements Timeline {
   get last(): Position {
     const run = this.recording.runs.length - 1;
     return this.#lastOf(run);
+  }
+
+  /** A recording knows all of its runs. */
+  complete(): Completed {
+    return 'end';
   }
 
   seek(position: Position): Position {
@@ -194,6 +204,7 @@ function timelineRun(run: RecordedRun, index: number, object: ObjectFile): Timel
     what: run.what,
     first: { run: index, step: run.firstStep, phase: 0 },
     last: { run: index, step: run.lastStep, phase: run.lastPhase },
+    throws: run.throws,
     ...(end === undefined ? {} : { end }),
   };
 }

@@ -5,6 +5,7 @@
 import type { Machine } from '../machine/machine.ts';
 import type { End } from '../machine/stop.ts';
 import type { ObjectFile, Program } from '../object/program.ts';
+import type { EventIndex } from './events.ts';
 
 /** A moment: in which run, after how many instructions, and of the unwinding that the last one began after how many phases. */
 export interface Position {
@@ -25,6 +26,8 @@ export interface TimelineRun {
   /** The last moment, once it is known. */
   readonly last?: Position;
   readonly end?: End;
+  /** How often something was thrown, once it is over. */
+  readonly throws?: number;
 }
 
 /** Something that is looked for by running: breakpoints, watchpoints, the end of a line or function. */
@@ -53,12 +56,19 @@ export interface Limits {
 /** How a search ended: `end` is the end of the present run; asked again, it goes into the next. */
 export type Found = 'hit' | 'until' | 'start' | 'end' | 'cancelled';
 
+/** How far runs were run: all to their end, or up to the greatest number of instructions. */
+export type Completed = 'end' | 'limit' | 'cancelled';
+
 export interface Timeline {
   readonly machine: Machine;
   readonly object: ObjectFile;
+  /** What happened in all that was run so far, each part heard once. It grows while runs go on. */
+  readonly events: EventIndex;
   readonly runs: readonly TimelineRun[];
   readonly position: Position;
   readonly first: Position;
+  /** Runs what was begun to its end, without moving the present moment: afterwards all events of it are known. */
+  complete(limits?: Limits): Completed;
   /** Goes to the nearest moment that there is, and says where that was. */
   seek(position: Position): Position;
   /** The first hit after the present moment. */
