@@ -11,8 +11,9 @@ import type { Btf } from '../object/btf/btf.ts';
 import type { LineInfo, MapDefinition, Program } from '../object/program.ts';
 import type { Assertions } from './throws/assertions.ts';
 import type { Log } from './log.ts';
+import type { PathObserver } from './paths/observer.ts';
 import type { Pending } from './paths/push-state.ts';
-import type { Exploration } from './paths/prune.ts';
+import type { StateStore } from './paths/prune.ts';
 import type { StackLiveness } from './flow/stack-liveness.ts';
 import type { Frame, JumpHistoryEntry, State } from './state/state.ts';
 import { ROW } from './state/state.ts';
@@ -123,9 +124,11 @@ export class Env {
   /** Which stack slots may still be read; set before exploration. */
   liveness!: StackLiveness;
   /** Explored states and their counts; set before exploration. */
-  exploration!: Exploration;
+  exploration!: StateStore;
   /** What the tests before throws tell; set before exploration. */
   assertions!: Assertions;
+  /** Looks on while paths are walked. */
+  observer: PathObserver | undefined;
   /** Names for printing instructions. */
   disassembly: DisassemblyNames = {};
   /** The source line that was printed last. */

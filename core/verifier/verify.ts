@@ -22,6 +22,7 @@ import { Log } from './log.ts';
 import { disassemblyNames } from './print-state.ts';
 import { asLoaded } from './admission/program-btf.ts';
 import { checkDefaultCallback } from './throws/exceptions.ts';
+import type { PathObserver } from './paths/observer.ts';
 import { Exploration } from './paths/prune.ts';
 import { checkMaxStackDepth } from './flow/stack-depth.ts';
 import { StackLiveness } from './flow/stack-liveness.ts';
@@ -110,6 +111,7 @@ function verifyFunction(env: Env, subprogram: number, limits: Limits): void {
     env.verbose(`Validating ${facts.name}() func#${subprogram}...\n`);
   if (facts.isExceptionCallback && subprogram !== 0) state.frame.inExceptionCallback = true;
   prepareEntryArguments(env, subprogram);
+  env.observer?.began(env);
   explore(env, limits);
   if (env.log.level < 2) env.log.reset(0);
 }
@@ -125,7 +127,7 @@ function verifyAll(env: Env, limits: Limits): void {
   checkCfg(env);
   const postorder = computePostorder(env);
   env.liveness = new StackLiveness(env, postorder);
-  env.exploration = new Exploration(env.insns.length);
+  env.exploration = env.observer?.store?.(env) ?? new Exploration(env.insns.length);
   env.assertions = new Assertions(env);
   checkAttachment(env);
   computeLoops(env);
@@ -183,8 +185,20 @@ export function verify(program: Program, options: VerifyOptions = {}): Verificat
   return quick.verdict === 'accepted' ? quick : run(program, options, 1, began);
 }
 
-function run(program: Program, options: VerifyOptions, logLevel: 0 | 1 | 2, began: number): Verification {
+/** Verifies without a log while somebody looks on. */
+export function verifyObserved(program: Program, options: VerifyOptions, observer: PathObserver): Verification {
+  return run(program, options, 0, performance.now(), observer);
+}
+
+function run(
+  program: Program,
+  options: VerifyOptions,
+  logLevel: 0 | 1 | 2,
+  began: number,
+  observer?: PathObserver,
+): Verification {
   const env = createEnv(asLoaded(program), options, logLevel);
+  env.observer = observer;
   const limits: Limits = { maxInsns: options.maxInsns ?? MAX_INSNS, isCancelled: options.isCancelled };
   let message = '';
   let verdict: Verification['verdict'] = 'accepted';

@@ -53,6 +53,7 @@ export function explore(env: Env, limits: Limits): void {
     if (facts.jumpPoint[insn] === 1) pushHistory(env, state, 0);
     if (log.level >= 1) printFull = announce(env, insn, previous, printFull);
 
+    env.observer?.step(env);
     facts.seen[insn] = 1;
     previous = insn;
     env.liveness.beginWrites(insn);
@@ -93,6 +94,7 @@ function nextPath(env: Env): number | undefined {
   env.exploration.pathEnded(env, env.state);
   env.liveness.update();
   const next = env.pending.pop();
+  env.observer?.pathEnded(env, next);
   if (next === undefined) return undefined;
   env.state = next.state;
   env.liveness.chainChanged();

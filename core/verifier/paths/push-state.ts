@@ -16,7 +16,9 @@ export interface Pending {
 /** Queues a copy of the current state to go on at `insn` later; returns the copy. */
 export function pushState(env: Env, insn: number, prevInsn: number): State {
   const copy = env.state.clone();
-  env.pending.push({ state: copy, insn, prevInsn, logPosition: env.log.position });
+  const pending = { state: copy, insn, prevInsn, logPosition: env.log.position };
+  env.pending.push(pending);
+  env.observer?.queued(env, pending);
   if (env.pending.length > MAX_PENDING) env.fail(`The sequence of ${env.pending.length} jumps is too complex.`);
   if (copy.parent !== undefined) copy.parent.branches++;
   return copy;
@@ -24,7 +26,9 @@ export function pushState(env: Env, insn: number, prevInsn: number): State {
 
 /** Queues a state of the caller's own making (the entry of an asynchronous callback). */
 export function pushOwnState(env: Env, state: State, insn: number, prevInsn: number): void {
-  env.pending.push({ state, insn, prevInsn, logPosition: env.log.position });
+  const pending = { state, insn, prevInsn, logPosition: env.log.position };
+  env.pending.push(pending);
+  env.observer?.queued(env, pending);
   if (env.pending.length > MAX_PENDING)
     env.fail(`The sequence of ${env.pending.length} jumps is too complex for async cb.`);
 }
