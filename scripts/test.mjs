@@ -36,6 +36,7 @@ function suite(name, what, ...tested) {
 
 const checks = [
   { name: 'types', what: 'TypeScript, strict', run: [bin('typescript/bin/tsc'), '--noEmit', '-p', '.'] },
+  { name: 'page-types', what: 'the page', run: [bin('vue-tsc/bin/vue-tsc.js'), '--noEmit', '-p', 'renderer'] },
   {
     name: 'lint',
     what: 'ESLint',
