@@ -9,6 +9,7 @@
  */
 import { isMayGoto } from '../../isa/control-flow.ts';
 import type { Env } from '../context.ts';
+import type { StackLiveness } from '../flow/stack-liveness.ts';
 import { frameInsn, pushHistory } from '../state/history.ts';
 import { forgetPrecision, markAllPrecise, propagatePrecision } from './precision.ts';
 import { printSourceLine, printState } from '../print-state.ts';
@@ -36,11 +37,26 @@ interface LoopVisit {
   backEdges: { readonly from: State; readonly to: State }[];
 }
 
-export class Exploration {
+/** What paths ask of the states that are remembered. */
+export interface StateStore {
+  readonly totalStates: number;
+  readonly peakStates: number;
+  readonly maxStatesPerInsn: number;
+  jumpsProcessed: number;
+  /** The state that served when isVisited was asked last. */
+  readonly servedBy: State | undefined;
+  clear(): void;
+  isVisited(env: Env): boolean;
+  previousEntry(env: Env, from: State, insn: number): State | undefined;
+  pathEnded(env: Env, from: State): void;
+}
+
+export class Exploration implements StateStore {
   totalStates = 0;
   peakStates = 0;
   maxStatesPerInsn = 0;
   jumpsProcessed = 0;
+  servedBy: State | undefined;
   readonly #buckets: Explored[][];
   readonly #visits = new Map<string, LoopVisit>();
   readonly #evicted = new Set<State>();
@@ -71,6 +87,7 @@ export class Exploration {
    */
   isVisited(env: Env): boolean {
     const { insn, state, facts } = env;
+    this.servedBy = undefined;
     const forced = facts.forceCheckpoint[insn] === 1;
     const mustAdd = forced || state.history.length > MAX_HISTORY;
     const jumps = this.jumpsProcessed - this.#jumpsAtLastState;
@@ -148,6 +165,7 @@ export class Exploration {
 
   #hit(env: Env, old: State, inLoop: boolean): void {
     const { state } = env;
+    this.servedBy = old;
     if (env.facts.jumpPoint[env.insn] === 1) pushHistory(env, state, 0);
     propagatePrecision(env, old, state);
     if (!inLoop) return;
@@ -220,18 +238,7 @@ export class Exploration {
       if (state.branches > 0 || state.insn !== env.insn || state.cleaned || !sameCallsites(state, env.state)) continue;
       if (this.#hasOpenEdges(env, state)) continue;
       state.cleaned = true;
-      env.liveness.beginQuery(state);
-      for (let i = 0; i < state.frames.length; i++) {
-        const frame = state.frames[i]!;
-        const live = env.facts.liveBefore[frameInsn(state, i)]!;
-        for (let register = 0; register < BPF_REG_FP; register++)
-          if ((live & (1 << register)) === 0) markNotInit(frame.w, register * ROW);
-        for (let slot = 0; slot < frame.slots; slot++) {
-          if (env.liveness.isLive(state, i, slot)) continue;
-          markNotInit(frame.w, slotBase(slot));
-          clearSlot(frame.w, slotBase(slot));
-        }
-      }
+      forgetDead(env, state, env.liveness);
     }
   }
 
@@ -296,6 +303,22 @@ export class Exploration {
         if (propagatePrecision(env, to, from)) changed = true;
       }
       if (!changed) return;
+    }
+  }
+}
+
+/** Takes away what nobody will read after a state. */
+export function forgetDead(env: Env, state: State, liveness: StackLiveness): void {
+  liveness.beginQuery(state);
+  for (let i = 0; i < state.frames.length; i++) {
+    const frame = state.frames[i]!;
+    const live = env.facts.liveBefore[frameInsn(state, i)]!;
+    for (let register = 0; register < BPF_REG_FP; register++)
+      if ((live & (1 << register)) === 0) markNotInit(frame.w, register * ROW);
+    for (let slot = 0; slot < frame.slots; slot++) {
+      if (liveness.isLive(state, i, slot)) continue;
+      markNotInit(frame.w, slotBase(slot));
+      clearSlot(frame.w, slotBase(slot));
     }
   }
 }
