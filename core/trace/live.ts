@@ -258,6 +258,7 @@ export class LiveTimeline implements Timeline {
       for (;;) {
         if (machine.end !== undefined) return this.#isAt(until) ? 'until' : 'end';
         if (this.#isAt(until)) return 'until';
+        if (machine.step >= this.#stepLimit()) return 'end';
         if (limits.isCancelled?.() === true) return 'cancelled';
         const asked = this.#advance(search, until, next);
         next = 'run';
@@ -269,7 +270,6 @@ export class LiveTimeline implements Timeline {
           if (answer === 'step') next = 'step';
         }
         limits.onProgress?.(machine.step - began, until === undefined ? undefined : until.step - began);
-        if (machine.end === undefined && machine.step >= this.#stepLimit()) return 'end';
       }
     } finally {
       this.#listen(false);
