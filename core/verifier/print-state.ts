@@ -126,14 +126,17 @@ export function dynptrTypeName(type: number): string {
   return DYNPTR_NAMES[type] ?? '<unknown>';
 }
 
+/** What names in the text of a register come from. */
+export type StateNames = Pick<Env, 'btfs' | 'maps' | 'program'>;
+
 /** Name of an iterator type without its `bpf_iter_`. */
-export function iterTypeName(env: Env, btf: number, id: number): string {
+export function iterTypeName(env: StateNames, btf: number, id: number): string {
   if (id === 0) return '<invalid>';
   return (env.btfs[btf]?.name(id) ?? '').slice('bpf_iter_'.length);
 }
 
 /** A BTF type's name, by the handle and id that a register carries. */
-export function btfTypeName(env: Env, btf: number, id: number): string {
+export function btfTypeName(env: StateNames, btf: number, id: number): string {
   return env.btfs[btf]?.name(id) ?? '';
 }
 
@@ -142,7 +145,7 @@ function signedOffset(value: number): string {
 }
 
 /** One register: `Pscalar(...)`, `map_value(map=…,ks=4,vs=8)`, `fp-16`. */
-export function registerText(env: Env, frameno: number, w: Int32Array, b: number): string {
+export function registerText(env: StateNames, frameno: number, w: Int32Array, b: number): string {
   const type = w[b + TYPE]!;
   let text = type === SCALAR_VALUE && w[b + PRECISE] !== 0 ? 'P' : '';
   const constant = isConst(w, b);
@@ -205,32 +208,40 @@ function stackText(env: Env, frame: Frame, all: boolean): string {
       case STACK_SPILL:
         text += at + letters.slice(0, letters.indexOf('r')) + registerText(env, frame.frameno, w, base);
         break;
-      case STACK_DYNPTR: {
+      case STACK_DYNPTR:
         // The slot above is the first one: it has the dynptr's data.
         slot += 1;
         base = slotBase(slot);
-        const parts: string[] = [];
-        if (w[base + ID] !== 0) parts.push(`id=${w[base + ID]}`);
-        if (w[base + REF_OBJ_ID] !== 0) parts.push(`ref_id=${w[base + REF_OBJ_ID]}`);
-        // Linux keeps "is the first slot" in the same word as the number that it prints here.
-        parts.push('dynptr_id=1');
-        text += ` fp${-(slot + 1) * 8}=dynptr_${dynptrTypeName(w[base + AUX0]!)}(${parts.join(',')})`;
+        text += ` fp${-(slot + 1) * 8}=${dynptrSlotText(w, base)}`;
         break;
-      }
-      case STACK_ITER: {
+      case STACK_ITER:
         if (w[base + REF_OBJ_ID] === 0) continue;
-        const state = w[base + AUX2]! & 3;
-        text +=
-          at +
-          `iter_${iterTypeName(env, w[base + AUX1]!, w[base + AUX0]!)}` +
-          `(ref_id=${w[base + REF_OBJ_ID]},state=${ITER_STATES[state] ?? '<unknown>'},depth=${w[base + AUX2]! >>> 2})`;
+        text += at + iteratorSlotText(env, w, base);
         break;
-      }
       default:
         text += at + letters;
     }
   }
   return text;
+}
+
+/** The first slot of a dynptr: `dynptr_ringbuf(ref_id=2,dynptr_id=1)`. */
+export function dynptrSlotText(w: Int32Array, base: number): string {
+  const parts: string[] = [];
+  if (w[base + ID] !== 0) parts.push(`id=${w[base + ID]}`);
+  if (w[base + REF_OBJ_ID] !== 0) parts.push(`ref_id=${w[base + REF_OBJ_ID]}`);
+  // Linux keeps "is the first slot" in the same word as the number that it prints here.
+  parts.push('dynptr_id=1');
+  return `dynptr_${dynptrTypeName(w[base + AUX0]!)}(${parts.join(',')})`;
+}
+
+/** The first slot of an iterator: `iter_num(ref_id=4,state=active,depth=3)`. */
+export function iteratorSlotText(env: StateNames, w: Int32Array, base: number): string {
+  const state = w[base + AUX2]! & 3;
+  return (
+    `iter_${iterTypeName(env, w[base + AUX1]!, w[base + AUX0]!)}` +
+    `(ref_id=${w[base + REF_OBJ_ID]},state=${ITER_STATES[state] ?? '<unknown>'},depth=${w[base + AUX2]! >>> 2})`
+  );
 }
 
 /** The state of one frame, all of it or only what the last instruction touched; ends with a newline. */

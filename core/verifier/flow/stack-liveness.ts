@@ -392,6 +392,26 @@ export class StackLiveness {
     this.#queryInsn = state.insn;
   }
 
+  /** Whether every slot that is live here is live in one of the others. */
+  isWithin(others: readonly StackLiveness[]): boolean {
+    for (const [key, instance] of this.#instances) {
+      const known = others.map((other) => other.#instances.get(key));
+      for (const [frame, masks] of instance.frames.entries()) {
+        if (masks === undefined) continue;
+        for (let at = LIVE_BEFORE; at < masks.length; at += WORDS) {
+          let low = masks[at]!;
+          let high = masks[at + 1]!;
+          for (const other of known) {
+            low &= ~(other?.frames[frame]?.[at] ?? 0);
+            high &= ~(other?.frames[frame]?.[at + 1] ?? 0);
+          }
+          if ((low | high) !== 0) return false;
+        }
+      }
+    }
+    return true;
+  }
+
   /** Whether a slot of a frame may be read from the queried state on. */
   isLive(state: State, frameno: number, slot: number): boolean {
     const innermost = this.#query.length - 1;

@@ -127,7 +127,7 @@ function sameAux(a: Int32Array, i: number, b: Int32Array, j: number): boolean {
 }
 
 /** Every value that the new register can have is one that the old one could have. */
-function valuesWithin(a: Int32Array, i: number, b: Int32Array, j: number): boolean {
+export function valuesWithin(a: Int32Array, i: number, b: Int32Array, j: number): boolean {
   return (
     !ltu(b, j + UMIN, a, i + UMIN) &&
     !ltu(a, i + UMAX, b, j + UMAX) &&
