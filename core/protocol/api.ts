@@ -84,6 +84,8 @@ export interface SessionApi {
   codeRows(program: string, from: number, to: number): readonly CodeRow[];
   /** The row of an instruction. */
   codeRowOf(program: string, insn: number): number;
+  /** The source rows of a line: one for each piece of code that the compiler made of it. */
+  codeRowsOfLine(program: string, file: string, line: number): readonly number[];
   searchCode(program: string, text: string): SearchResult;
   /** What is said beside instructions `from` to `to` at a moment, seen from a frame. */
   codeNotes(program: string, from: number, to: number, frame: number): CodeNotes;

@@ -21,6 +21,8 @@ export interface RegisterView {
   readonly pointsTo?: string;
   /** `saved by parse_options at fp-8`, `unreadable after a throw`. */
   readonly note?: string;
+  /** The resource that it names: a number in the ledger. */
+  readonly resource?: number;
   readonly claim?: ClaimView;
   /** The next instruction reads or writes it. */
   readonly use?: 'read' | 'write' | 'both';
@@ -54,6 +56,8 @@ export interface StackSlotView {
   /** What it is: `spilled r6`, `saved r7`, `iter_num #4`, a variable's name where BTF or the source tells. */
   readonly what?: string;
   readonly pointsTo?: string;
+  /** The resource that it names, or is: a number in the ledger. */
+  readonly resource?: number;
   readonly claim?: ClaimView;
 }
 
@@ -112,9 +116,11 @@ export interface UnwindEntryView {
   readonly release: string;
   /** Where its value was found: `saved by parse_options at fp-8`, `live register at the throw`. */
   readonly found: string;
+  /** Of a saved register: where it was saved. Frames are counted from the outermost one, 0, so that unwinding changes no number. */
+  readonly savedIn?: { readonly depth: number; readonly offset: number };
   readonly acquiredInsn?: number;
   readonly acquiredAt?: Position;
-  /** The phase that lets it go, and the state of that now. */
+  /** The phase that lets it go, and the state of that now: `releasing` while it is the next phase to be carried out. */
   readonly phase: number;
   readonly state: 'held' | 'releasing' | 'released' | 'skipped';
   /** Of a skipped one: `null here`, `released already`. */
@@ -142,7 +148,9 @@ export interface UnwindFrameView {
 /** An unwinding that is under way, or the newest one of the run before now. */
 export interface UnwindView {
   readonly cookie: string;
-  /** The throw itself, and where it lies on the timeline. */
+  /** The program whose frames are unwound. */
+  readonly program: string;
+  /** The throw itself. Its position is phase 0: the throw is executed, nothing is unwound. The other phases have its run and step. */
   readonly thrown: {
     readonly position: Position;
     readonly function: string;
