@@ -76,6 +76,8 @@ export interface SessionApi {
   log(program: string, level: LogLevel): LogSummary;
   logLines(program: string, level: LogLevel, from: number, to: number): readonly LogLine[];
   searchLog(program: string, level: LogLevel, text: string): SearchResult;
+  /** Lines about an instruction: one for each time that a path came by. */
+  logLinesOf(program: string, level: LogLevel, insn: number): SearchResult;
   exploration(program: string): ExplorationView;
   known(program: string, insn: number): KnownHereView;
 

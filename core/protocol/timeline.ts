@@ -70,7 +70,7 @@ export interface TimelineView {
   readonly resourceRows: number;
   readonly throws: readonly ThrowSpan[];
   readonly marks: readonly TimelineMark[];
-  /** Events in so many equal stretches: for the minimap, and where single ones were not kept. */
+  /** Events in so many equal stretches of `from` to `to`: for the minimap, and where single ones were not kept. */
   readonly density: readonly number[];
   /** Where single events were counted only. */
   readonly countedFrom?: number;
@@ -109,6 +109,8 @@ export interface EventQuery {
   readonly descending: boolean;
   readonly from: number;
   readonly count: number;
+  /** Asks where this moment is among the rows. */
+  readonly tick?: number;
 }
 
 export interface EventPage {
@@ -116,6 +118,8 @@ export interface EventPage {
   readonly rows: readonly EventRow[];
   /** Events that were counted and not kept. */
   readonly omitted: number;
+  /** Of the query's `tick`: the row of the last event, in the order of time, that is not after it; absent when there is none. */
+  readonly at?: number;
 }
 
 export interface RunPage {

@@ -16,6 +16,13 @@ export interface CausalStepView {
   readonly failed: boolean;
 }
 
+/** What the verifier said when a suggestion was tried. */
+export interface TrialView {
+  readonly verdict: 'accepted' | 'rejected';
+  readonly insns: number;
+  readonly message: string;
+}
+
 export interface SuggestionView {
   readonly text: string;
   /** A line to write, when there is one: `bpf_assert_lt(len, 256);`. */
@@ -23,7 +30,16 @@ export interface SuggestionView {
   /** Before which line, or at which instruction. */
   readonly where?: { readonly insn: number; readonly file?: string; readonly line?: number };
   /** It was tried: what the verifier said then. */
-  readonly tried?: { readonly verdict: 'accepted' | 'rejected'; readonly insns: number; readonly message: string };
+  readonly tried?: TrialView;
+  /** Other places where it would do. */
+  readonly others?: readonly {
+    readonly insn: number;
+    readonly function: string;
+    readonly file?: string;
+    readonly line?: number;
+    readonly code: string;
+    readonly tried?: TrialView;
+  }[];
 }
 
 export interface DiagnosisView {
@@ -39,7 +55,9 @@ export interface DiagnosisView {
     readonly source?: string;
     /** Columns of the source text that are meant. */
     readonly caret?: { readonly from: number; readonly to: number };
+    /** The instruction in words, and the columns of the operand in it that is meant. */
     readonly text: string;
+    readonly operand?: { readonly from: number; readonly to: number };
   };
   readonly path: readonly CausalStepView[];
   readonly suggestions: readonly SuggestionView[];
