@@ -13,7 +13,8 @@ import { WORLD } from './world.ts';
 
 export class Console {
   readonly commands: readonly Command[];
-  readonly #context: Context;
+  /** What the commands share. */
+  readonly context: Context;
   #session: Session | undefined;
   #last = '';
 
@@ -31,7 +32,7 @@ export class Console {
       this.#help(),
       QUIT,
     ];
-    this.#context = {
+    this.context = {
       host,
       memory: new Map(),
       get session() {
@@ -65,7 +66,7 @@ export class Console {
     const [, word = '', rest = ''] = /^([A-Za-z-]+|\S)(.*)$/s.exec(text) ?? [];
     const command = this.find(word);
     this.#last = command.repeats === true ? text : '';
-    return command.run(rest.trim(), this.#context);
+    return command.run(rest.trim(), this.context);
   }
 
   /** The command of a name, a short name, or a beginning that only one name has. */
@@ -96,7 +97,7 @@ export class Console {
     if (parts.length <= 1) candidates = this.commands.map(({ name }) => name);
     else {
       try {
-        candidates = this.find(parts[0]!.split('/')[0]!).complete?.(parts.slice(1), this.#context) ?? [];
+        candidates = this.find(parts[0]!.split('/')[0]!).complete?.(parts.slice(1), this.context) ?? [];
       } catch (error) {
         // Where nothing can be completed yet (no object, an unknown command), nothing is.
         if (!(error instanceof BailoutError)) throw error;

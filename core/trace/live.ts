@@ -121,6 +121,10 @@ export class LiveTimeline implements Timeline {
     return this.#runs;
   }
 
+  get checkpoints(): number {
+    return this.#kept.length;
+  }
+
   get first(): Position {
     return { run: 0, step: this.#runs[0]?.first.step ?? 0, phase: 0 };
   }
@@ -159,10 +163,22 @@ export class LiveTimeline implements Timeline {
   }
 
   complete(limits: Limits = {}): Completed {
+    return this.#comingBack(() => this.#runOut(limits));
+  }
+
+  glance<T>(position: Position, action: () => T): T {
+    return this.#comingBack(() => {
+      this.seek(position);
+      return action();
+    });
+  }
+
+  /** By a checkpoint of the present moment, which is nearer than any that was kept. */
+  #comingBack<T>(action: () => T): T {
     if (this.#runs.length === 0) throw notRunning();
     const here = { run: this.#run, checkpoint: this.machine.checkpoint() };
     try {
-      return this.#runOut(limits);
+      return action();
     } finally {
       this.machine.restore(here.checkpoint);
       this.#run = here.run;

@@ -76,6 +76,10 @@ export class Replay implements Timeline {
     return this.#live.position;
   }
 
+  get checkpoints(): number {
+    return this.#live.checkpoints;
+  }
+
   get first(): Position {
     return { run: 0, step: this.recording.runs[0]?.firstStep ?? 0, phase: 0 };
   }
@@ -96,6 +100,18 @@ export class Replay implements Timeline {
     const last = this.#lastOf(run);
     const wanted = position.run > run ? last : position;
     return this.#live.seek(comparePositions(wanted, last) > 0 ? last : wanted);
+  }
+
+  glance<T>(position: Position, action: () => T): T {
+    const run = Math.min(Math.max(position.run, 0), this.runs.length - 1);
+    if (run >= this.#live.runs.length) {
+      const here = this.position;
+      this.#ensure(run);
+      this.#live.seek(here);
+    }
+    const last = this.#lastOf(run);
+    const wanted = position.run > run || comparePositions(position, last) > 0 ? last : position;
+    return this.#live.glance(wanted, action);
   }
 
   searchForward(search: Search, limits: Limits = {}): Found {

@@ -67,10 +67,14 @@ export interface Timeline {
   readonly runs: readonly TimelineRun[];
   readonly position: Position;
   readonly first: Position;
+  /** Moments from which others are reached. */
+  readonly checkpoints: number;
   /** Runs what was begun to its end, without moving the present moment: afterwards all events of it are known. */
   complete(limits?: Limits): Completed;
   /** Goes to the nearest moment that there is, and says where that was. */
   seek(position: Position): Position;
+  /** Does something at another moment, or the nearest that there is; afterwards the present one is what it was. */
+  glance<T>(position: Position, action: () => T): T;
   /** The first hit after the present moment. */
   searchForward(search: Search, limits?: Limits): Found;
   /** The last hit before the present moment. */
