@@ -24,7 +24,11 @@ export type ToPage =
   /** The first message: who answers. */
   | { readonly kind: 'hello'; readonly host: 'electron' | 'web'; readonly version: string; readonly platform: string }
   /** The worker ended by itself. */
-  | { readonly kind: 'gone'; readonly reason: string };
+  | { readonly kind: 'gone'; readonly reason: string }
+  /** Somebody chose a command of the page by its name elsewhere: in a menu. */
+  | { readonly kind: 'command'; readonly id: string }
+  /** Somebody opened a file elsewhere: in a dialog, or by double clicking it. The page opens it as if it had been dropped. */
+  | { readonly kind: 'file'; readonly name: string; readonly bytes: Uint8Array };
 
 /** Errors as data: a stable code, a sentence, and what to do. */
 export interface ApiError {

@@ -4,15 +4,10 @@
  */
 import type { Channel } from '../../core/protocol/wire.ts';
 
-/** What preload puts on the window. */
-export interface Bridge extends Channel {
-  /** Where a dropped file came from; empty when it has no path. */
-  pathOf(file: File): string;
-}
-
 declare global {
   interface Window {
-    readonly bailout?: Bridge;
+    /** What preload puts here. */
+    readonly bailout?: Channel;
   }
 }
 
@@ -28,7 +23,7 @@ export function openChannel(): PageChannel {
   return window.bailout === undefined ? webSocketChannel() : bridgeChannel(window.bailout);
 }
 
-function bridgeChannel(bridge: Bridge): PageChannel {
+function bridgeChannel(bridge: Channel): PageChannel {
   return {
     post: (message) => bridge.post(message),
     on: (listener) => bridge.on(listener),

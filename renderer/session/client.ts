@@ -34,6 +34,10 @@ export interface Client {
 export interface HostListener {
   hello(message: Extract<ToPage, { kind: 'hello' }>): void;
   gone(reason: string): void;
+  /** A command of the page was chosen in a menu. */
+  command(id: string): void;
+  /** A file was opened in a dialog of the host. */
+  file(file: { readonly name: string; readonly bytes: Uint8Array }): void;
 }
 
 export function createClient(channel: PageChannel, page: PageApi, listener: HostListener): Client {
@@ -52,6 +56,12 @@ export function createClient(channel: PageChannel, page: PageApi, listener: Host
         break;
       case 'gone':
         listener.gone(message.reason);
+        break;
+      case 'command':
+        listener.command(message.id);
+        break;
+      case 'file':
+        listener.file(message);
         break;
     }
   });

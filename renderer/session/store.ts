@@ -54,6 +54,8 @@ export const useSession = defineStore('session', () => {
   const frame = ref(0);
   /** The instruction that panels point at: set by a click on a link, read by Code. */
   const reveal = shallowRef<{ readonly program: string; readonly insn: number; readonly stamp: number }>();
+  /** A command that was chosen in a menu of the desktop; who knows commands by name carries it out. */
+  const chosen = shallowRef<{ readonly id: string; readonly stamp: number }>();
   let nextNotice = 1;
 
   const channel = openChannel();
@@ -75,6 +77,8 @@ export const useSession = defineStore('session', () => {
         progress.value = undefined;
         moving.value = 0;
       },
+      command: (id) => (chosen.value = { id, stamp: (chosen.value?.stamp ?? 0) + 1 }),
+      file: ({ name, bytes }) => void tell(api.open({ name, bytes })),
     },
   );
   const api: Calls = client.calls;
@@ -145,6 +149,7 @@ export const useSession = defineStore('session', () => {
     notices,
     frame,
     reveal,
+    chosen,
     api,
     tell,
     go,
