@@ -3,12 +3,14 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bundledKernelBtf } from '../../main/kernel-btf.ts';
+import { MapType } from '../kernel/maps/store.ts';
 import type { Scenario } from '../kernel/scenario.ts';
+import { assemble } from '../isa/assemble.ts';
 import { randomInstructions } from '../machine/testing/random-programs.ts';
 import { programOf } from '../machine/testing/programs.ts';
 import { attachToProgram, bpfAttachKind } from '../object/bpf-target.ts';
 import { loadObject } from '../object/object.ts';
-import type { ObjectFile, Program } from '../object/program.ts';
+import type { MapDefinition, ObjectFile, Program } from '../object/program.ts';
 import { verify } from '../verifier/verify.ts';
 import type { TraceEvent } from './events.ts';
 import { LiveTimeline } from './live.ts';
@@ -255,6 +257,49 @@ describe('events', () => {
       }),
       { numRuns: 40 },
     );
+  });
+});
+
+describe('listening', () => {
+  it('changes nothing, not even in what order an LRU map would evict', () => {
+    const lru: MapDefinition = {
+      index: 0,
+      name: 'lru',
+      kernelName: 'lru',
+      autocreate: true,
+      type: MapType.lruHash,
+      keySize: 4,
+      valueSize: 4,
+      maxEntries: 4,
+      flags: 0,
+      extra: 0n,
+      numaNode: 0,
+      keyTypeId: 0,
+      valueTypeId: 0,
+      pinning: 'none',
+      origin: 'user',
+      section: '.maps',
+      frozen: false,
+    };
+    const update = (key: number): string =>
+      `*(u32 *)(r10 -4) = ${key}\nr1 = map[lru]\nr2 = r10\nr2 += -4\nr3 = r10\nr3 += -4\nr4 = 0\ncall 2`;
+    const text = `${[1, 2, 3].map(update).join('\n')}\n*(u32 *)(r10 -4) = 1\nr1 = map[lru]\nr2 = r10\nr2 += -4\ncall 3\nexit`;
+    const program = { ...programOf(assemble(text, { map: () => 0 }).instructions), kernelBtf, maps: [lru] };
+    const ends = (['none', undefined] as const).map((events) => {
+      const timeline = new LiveTimeline({
+        object: { ...objectOf('cleanup'), programs: [program], maps: [lru] },
+        scenario: {},
+        profile: 'proposal',
+        factsOf: () => undefined,
+        maxSteps: 500,
+        ...(events === undefined ? {} : { events }),
+      });
+      timeline.begin(program, {});
+      timeline.seek({ run: 0, step: 500, phase: 0 });
+      expect(timeline.machine.end).toMatchObject({ kind: 'exit', value: 0n });
+      return stateHash(timeline.machine.checkpoint());
+    });
+    expect(ends[0]).toBe(ends[1]);
   });
 });
 

@@ -51,14 +51,14 @@ const mapUpdate: Behaviour = (call) => {
       : result(target.setTarget(key, call.kernel.memory.pointer(socket.offset), arg(call, 3)));
   }
   const done = target.update(key, readable(call, 2, target.valueSize), arg(call, 3));
-  if (done === 0) changed(call, target, 'update', target.lookup(key));
+  if (done === 0) changed(call, target, 'update', target.valueOf(key));
   return result(done);
 };
 
 const mapDelete: Behaviour = (call) => {
   const target = map(call, 0);
   const key = readable(call, 1, target.keySize);
-  const value = call.kernel.observer.mapChanged === undefined ? 0 : target.lookup(key);
+  const value = call.kernel.observer.mapChanged === undefined ? 0 : target.valueOf(key);
   const done = target.delete(key);
   if (done === 0) changed(call, target, 'delete', value);
   return result(done);

@@ -31,6 +31,11 @@ export class HashMap extends BpfMap {
     return this.lookupCpu(key, this.kernel.cpu);
   }
 
+  override valueOf(key: number): number {
+    const element = this.table.find(key);
+    return element === 0 ? 0 : this.#value(element, this.kernel.cpu);
+  }
+
   override lookupCpu(key: number, cpu: number): number {
     const element = this.table.find(key);
     if (element === 0 || cpu >= this.kernel.cpus) return 0;

@@ -63,6 +63,11 @@ export abstract class BpfMap {
     return 0;
   }
 
+  /** The same for somebody who only looks: what an LRU map used last stays what it is. */
+  valueOf(key: number): number {
+    return this.lookup(key);
+  }
+
   /** The value that another CPU sees. Of maps without per-CPU values, the value. */
   lookupCpu(key: number, _cpu: number): number {
     return this.lookup(key);
