@@ -2,7 +2,7 @@
  * What can be asked of a session. Every method may fail with an {@link ApiError}; what may take long tells its progress to
  * {@link PageApi.progress} and can be cancelled.
  */
-import type { CodeNotes, CodeRow, CodeSummary, SearchResult } from './code.ts';
+import type { CodeMode, CodeNotes, CodeRow, CodeSummary, SearchResult } from './code.ts';
 import type { MapPage, MapSummary, OutputPage } from './maps.ts';
 import type { Direction, Position, Profile, Progress, SessionState, StopView } from './state.ts';
 import type { EventPage, EventQuery, RangeSummary, RunPage, TimelineView } from './timeline.ts';
@@ -82,13 +82,13 @@ export interface SessionApi {
   known(program: string, insn: number): KnownHereView;
 
   // ---- code -----------------------------------------------------------------------------------------------------------
-  code(program: string): CodeSummary;
-  codeRows(program: string, from: number, to: number): readonly CodeRow[];
+  code(program: string, mode?: CodeMode): CodeSummary;
+  codeRows(program: string, from: number, to: number, mode?: CodeMode): readonly CodeRow[];
   /** The row of an instruction. */
-  codeRowOf(program: string, insn: number): number;
+  codeRowOf(program: string, insn: number, mode?: CodeMode): number;
   /** The source rows of a line: one for each piece of code that the compiler made of it. */
   codeRowsOfLine(program: string, file: string, line: number): readonly number[];
-  searchCode(program: string, text: string): SearchResult;
+  searchCode(program: string, text: string, mode?: CodeMode): SearchResult;
   /** What is said beside instructions `from` to `to` at a moment, seen from a frame. */
   codeNotes(program: string, from: number, to: number, frame: number): CodeNotes;
 

@@ -18,6 +18,9 @@ export type CodeRow =
       readonly dead: boolean;
     };
 
+/** Which rows there are: all, or instructions and the functions above them only. Rows are numbered in each by themselves. */
+export type CodeMode = 'all' | 'insns';
+
 export interface CodeSummary {
   readonly program: string;
   readonly rows: number;
