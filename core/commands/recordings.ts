@@ -25,8 +25,7 @@ function recordingOf(context: Context): Recording {
   const known = recordings.get(session);
   if (known !== undefined && known.runs === session.requests.length) return known.recording;
   const path = memory.get(OBJECT);
-  if (session.requests.length === 0 || path === undefined)
-    throw new BailoutError('NOT_RUNNING', 'No program has been run.', { hint: 'Start one: run.' });
+  if (session.requests.length === 0 || path === undefined) throw notRun();
   if (session.isChanged) {
     throw new BailoutError(
       'RECORD_CHANGED',
@@ -46,6 +45,10 @@ function recordingOf(context: Context): Recording {
   const recording = record(source, { kernelBtf: host.kernelBtf() });
   recordings.set(session, { recording, runs: session.requests.length });
   return recording;
+}
+
+function notRun(): BailoutError {
+  return new BailoutError('NOT_RUNNING', 'No program has been run.', { hint: 'Start one: run.' });
 }
 
 const recordCommand: Command = {
@@ -124,19 +127,20 @@ export const events: Command = {
   group: 'Looking',
   usage: 'events [KIND…] [here]',
   summary: 'lists what happened: calls, resources, map changes, throws, phases',
-  details: `Kinds: ${EVENT_KINDS.join(' ')}. With \`here\` from the present moment on. The first ${SHOWN} are shown; \`export csv\` has all.`,
+  details: `Of all that was run so far. Kinds: ${EVENT_KINDS.join(' ')}. With \`here\` from the present moment on. The first ${SHOWN} are shown; \`export csv\` has all.`,
   run(args, context): Output {
     const wanted = words(args);
     const kinds = wanted.filter((word) => word !== 'here').map(kindOf);
     const { session } = context;
-    const recording = recordingOf(context);
+    if (!session.isRunning) throw notRun();
+    const { timeline } = session;
     const query = {
       ...(wanted.includes('here') ? { from: session.position } : {}),
       ...(kinds.length === 0 ? {} : { kinds }),
       limit: SHOWN + 1,
     };
-    const found = [...recording.events.events(query)];
-    const several = recording.runs.length > 1;
+    const found = [...timeline.events.events(query)];
+    const several = timeline.runs.length > 1;
     const rows = found
       .slice(0, SHOWN)
       .map((event) => [formatPosition(event.position, several), event.kind, eventText(event)]);

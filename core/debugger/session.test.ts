@@ -135,6 +135,35 @@ describe('who wrote this', () => {
   });
 });
 
+describe('what a session knows of its runs', () => {
+  it('is all of the newest one when it is completed, and the present moment stays', () => {
+    const session = sessionOf('deep-throw', 'deep-throw.json');
+    session.start();
+    session.stepi(10);
+    const before = stateOf(session);
+    expect(session.timeline.runs[0]!.end).toBeUndefined();
+    expect(session.complete()).toBe('end');
+    expect(stateOf(session)).toBe(before);
+    expect(session.timeline.runs[0]).toMatchObject({ end: { kind: 'exit' }, last: { step: 164 }, throws: 1 });
+    expect([...session.timeline.events.events({ kinds: ['throw', 'exit'] })]).toHaveLength(2);
+  });
+
+  it('has bookmarks in the order of time, until the runs are forgotten', () => {
+    const session = sessionOf('deep-throw', 'deep-throw.json');
+    session.start();
+    session.stepi(10);
+    const late = session.addBookmark('late');
+    const early = session.addBookmark('early', { run: 0, step: 3, phase: 0 });
+    expect(session.bookmarks).toEqual([early, late]);
+    expect(late.position.step).toBe(10);
+    session.deleteBookmark(early.id);
+    expect(session.bookmarks).toEqual([late]);
+    expect(() => session.deleteBookmark(early.id)).toThrow(expect.objectContaining({ code: 'NO_BOOKMARK' }));
+    session.reset();
+    expect(session.bookmarks).toEqual([]);
+  });
+});
+
 describe('watchpoints', () => {
   it('see every change of a value, and the conditions of breakpoints its value', () => {
     const session = sessionOf('packet-parser', 'packet-parser.json');

@@ -182,7 +182,7 @@ describe.each(cases)('$program of $object', (one) => {
   it('is in the same state wherever one comes from, also where programs of others run', () => {
     const moments = [];
     const stepping = timelineOf(one);
-    for (let last = ''; ; ) {
+    for (let last = ''; ;) {
       const { position } = stepping;
       moments.push({ position, hash: stateHash(stepping.machine.checkpoint()) });
       if (JSON.stringify(position) === last) break;
