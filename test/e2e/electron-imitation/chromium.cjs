@@ -78,9 +78,17 @@ class Chromium {
     this.listeners.set(key, [...(this.listeners.get(key) ?? []), listener]);
   }
 
-  /** Ends it, and what it left on the disk. */
-  stop() {
-    this.child.kill('SIGKILL');
+  /** Ends it, and takes away what it left on the disk. */
+  async stop() {
+    const gone = new Promise((resolve) => this.child.once('exit', resolve));
+    void this.send('Browser.close').catch(() => undefined);
+    const patience = setTimeout(() => this.child.kill('SIGKILL'), 2000);
+    await gone;
+    clearTimeout(patience);
+    this.tidy();
+  }
+
+  tidy() {
     rmSync(this.profile, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -247,9 +247,7 @@ function makeElectron(chromium, root) {
     exit(code = 0) {
       this.emit('quit', {}, code);
       server?.close();
-      chromium.stop();
-      // Whoever asked hears the answer before the process is gone.
-      setTimeout(() => process.exit(code), 50);
+      void chromium.stop().then(() => process.exit(code));
     }
   }
 

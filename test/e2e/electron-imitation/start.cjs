@@ -18,7 +18,7 @@ async function main() {
   const electron = makeElectron(chromium, root);
   const load = Module._load;
   Module._load = (request, ...rest) => (request === 'electron' ? electron : load(request, ...rest));
-  chromium.child.on('exit', () => process.exit(0));
+  process.on('exit', () => chromium.tidy());
   process.on('SIGTERM', () => electron.app.quit());
   if (loader !== undefined) require(loader);
   await electron.start();
