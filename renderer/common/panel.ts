@@ -15,3 +15,10 @@ export function usePanelRemark(text: MaybeRefOrGetter<string | undefined>): void
   watchEffect(() => set(toValue(text) ?? ''));
   onScopeDispose(() => set(''));
 }
+
+/** Brings a panel to the front, opening it where it is closed; the layout provides it. Names as in `panels/`: `resources`. */
+export const OPEN_PANEL: InjectionKey<(name: string) => void> = Symbol('open panel');
+
+export function useOpenPanel(): (name: string) => void {
+  return inject(OPEN_PANEL, () => undefined);
+}
