@@ -74,14 +74,26 @@ const described = {
   exceptions: 'throws, frame by frame',
   fuzz: 'hostile input',
   conformance: 'against Linux 6.18',
-  e2e: 'as a user',
 };
 const inTest = readdirSync(join(root, 'test'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
 const order = [...new Set([...Object.keys(described), ...inTest.map(({ name }) => name)])];
 
+/** Tests in a real browser, by Playwright; a machine without Chromium says that they are left out. */
+const chromium = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
+const browserSuite = {
+  name: 'e2e',
+  what: 'as a user, in a browser',
+  report: join(reports, 'e2e.json'),
+  count: countPlaywright,
+  run: existsSync(chromium)
+    ? [bin('@playwright/test/cli.js'), 'test', '--config', 'test/e2e/playwright.config.ts']
+    : ['-e', `console.log('skipped: no Chromium at ${chromium} (apt-get install chromium, or set CHROMIUM_PATH)')`],
+};
+
 const suites = [
   ...suite('unit', 'beside the sources', 'core', 'main', 'preload', 'renderer', 'examples', 'scripts'),
   ...order.flatMap((name) => suite(name, described[name] ?? name, `test/${name}`)),
+  browserSuite,
 ];
 
 const colour = process.stdout.isTTY && process.env.NO_COLOR === undefined;
@@ -121,6 +133,13 @@ function count(path) {
   };
 }
 
+/** What a Playwright report says: none is there when the suite was left out. */
+function countPlaywright(path) {
+  if (!existsSync(path)) return { passed: 0, failed: 0, skipped: 0 };
+  const { stats, errors } = JSON.parse(readFileSync(path, 'utf8'));
+  return { passed: stats.expected, failed: stats.unexpected + stats.flaky + errors.length, skipped: stats.skipped };
+}
+
 /** Lines in which a test says why it did not run, so that a skip is never silent. */
 const skipReasons = (output) => [...new Set(output.split('\n').filter((line) => /\bskipp(ed|ing):/i.test(line)))];
 
@@ -128,7 +147,7 @@ async function perform(step) {
   const started = performance.now();
   const { status, output } = await execute(step);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  const result = { name: step.name, ok: status === 0, ...(step.report ? count(step.report) : {}) };
+  const result = { name: step.name, ok: status === 0, ...(step.report ? (step.count ?? count)(step.report) : {}) };
   const counts = step.report
     ? `${result.passed} passed${result.failed > 0 ? `, ${result.failed} failed` : ''}${result.skipped > 0 ? `, ${result.skipped} skipped` : ''}`
     : step.what;
