@@ -34,10 +34,6 @@ import {
   FRAME_STRIDE,
   INSN_SIZE,
   KIND_CALLBACK,
-  LOG_BASE,
-  LOG_END,
-  LOG_LIMIT,
-  LOG_NEXT,
   KIND_MAIN,
   OUT_EXIT,
   OUT_FAULT,
@@ -71,6 +67,7 @@ import type { MachineObserver } from './observer.ts';
 import type { End, MachineFault, MachinePosition, Stop } from './stop.ts';
 import type { UnwindingState } from './unwinding.ts';
 import { Unwinding } from './unwinding.ts';
+import { Watching } from './watching.ts';
 
 export type { MachineObserver } from './observer.ts';
 export type { RunFacts } from './programs.ts';
@@ -126,6 +123,7 @@ export class Machine {
   readonly #unwinding: Unwinding;
   readonly #attachments: Attachments;
   readonly #call: CurrentCall;
+  readonly #watching = new Watching(this);
   #waiting: readonly Waiting[] = [];
   #end: End | undefined;
   /** The step up to which the kernel's clock has been moved on. */
@@ -142,7 +140,8 @@ export class Machine {
       call: (pc, site) => this.#callOut(pc, site),
       access: (pc) => this.#access(pc),
       exit: (pc) => this.#exit(pc),
-      drain: () => this.#drain(),
+      drain: () => this.#watching.drain(),
+      spill: (address, count) => this.#watching.spill(address, count),
     });
     this.#programs = new Programs(
       kernel,
@@ -200,14 +199,13 @@ export class Machine {
     view.setBigUint64(SKIP_BREAK, breakHere ? 0xffffffffffffffffn : BigInt(start), true);
     this.#stoppedAt = -1;
     this.#programs.applyBreakpoints(true);
-    if (this.observer.flow !== undefined) this.#setLog(LOG_BASE, LOG_LIMIT);
+    this.#watching.begin();
     try {
       return this.#runUntil(limit, options.phases === true);
     } finally {
       this.#programs.applyBreakpoints(false);
-      this.#drain();
-      // What only says how the run was watched and cut is no part of its state.
-      this.#setLog(0, 0);
+      this.#watching.end();
+      // How the run was cut into slices is no part of its state.
       this.memory.view.setBigUint64(SKIP_BREAK, 0n, true);
       this.memory.view.setBigUint64(STEP_LIMIT, 0n, true);
     }
@@ -353,7 +351,7 @@ export class Machine {
       }
       this.#unwinding.finish();
       this.memory.view.setBigUint64(STEP_LIMIT, BigInt(Math.min(limit, step + SLICE)), true);
-      const stop = this.#stopped(this.#engine.run());
+      const stop = this.#stopped(this.#watching.run(this.#engine));
       if (stop !== undefined) return stop;
     }
   }
@@ -400,20 +398,6 @@ export class Machine {
     this.memory.view.setUint32(PC, pc, true);
     this.#fail(code, message, access);
     return OUT_FAULT;
-  }
-
-  #setLog(next: number, end: number): void {
-    this.memory.view.setUint32(LOG_NEXT, next, true);
-    this.memory.view.setUint32(LOG_END, end, true);
-  }
-
-  /** Hands the log of calls on, and makes room. */
-  #drain(): void {
-    const { view } = this.memory;
-    const end = view.getUint32(LOG_NEXT, true);
-    if (end <= LOG_BASE) return;
-    this.observer.flow?.({ view, start: LOG_BASE, end });
-    view.setUint32(LOG_NEXT, LOG_BASE, true);
   }
 
   /** The virtual clock goes with the instructions; it is moved on before anybody can look at it. */

@@ -1,10 +1,16 @@
-/** Listens to a machine and its kernel, and writes what it hears into columns. */
+/**
+ * Listens to a machine and its kernel, and writes what it hears into columns.
+ *
+ * Of each sort of event a recording keeps the first; what comes after them is counted, per stretch of steps. Whoever only counts
+ * is an observer of its own, which asks the machine for no more than the count needs: so a run that makes events all the time
+ * is recorded at little more than what it takes by itself. What was counted can be had again in full (stretch.ts).
+ */
 import type { UnwindPlan, UnwindStep } from '../exceptions/unwinder.ts';
 import { callTarget } from '../isa/control-flow.ts';
 import type { Call, OutputLine, Suspension } from '../kernel/behaviour.ts';
 import type { LedgerEntry } from '../kernel/ledger.ts';
 import type { Machine } from '../machine/machine.ts';
-import type { FlowLog } from '../machine/observer.ts';
+import type { FlowCounter, FlowLog } from '../machine/observer.ts';
 import type { End, MachinePosition } from '../machine/stop.ts';
 import type { Program } from '../object/program.ts';
 import type { EventKind } from './events.ts';
@@ -17,9 +23,15 @@ export interface CollectorLimits {
   readonly calls: number;
   /** All other events. */
   readonly rest: number;
+  /** Characters of what programs print, which are different each time and so do not pack; any number when absent. */
+  readonly text?: number;
 }
 
-export const DEFAULT_LIMITS: CollectorLimits = { flow: 500_000, calls: 500_000, rest: 500_000 };
+/**
+ * As many as fit into a twentieth of a byte for each of 100 M instructions, however little they pack, and are written in a tenth of
+ * the time that so many instructions take at the least.
+ */
+export const DEFAULT_LIMITS: CollectorLimits = { flow: 150_000, calls: 60_000, rest: 40_000, text: 500_000 };
 
 /** An address of the engine's log, looked up. */
 interface Site {
@@ -31,6 +43,14 @@ interface Site {
 const CALL = eventCode('call');
 const RETURN = eventCode('return');
 const HELPER = eventCode('helper');
+const MAP = eventCode('map');
+const LOCK = eventCode('lock');
+const UNLOCK = eventCode('unlock');
+const EMIT = eventCode('emit');
+const PRINT = eventCode('print');
+const ACQUIRE = eventCode('acquire');
+const RELEASE = eventCode('release');
+const STORE = eventCode('store');
 /** Texts that events carry are shortened to this: the whole is in the machine's state. */
 const MAX_TEXT = 400;
 
@@ -42,6 +62,7 @@ export class Collector {
   #step = 0;
   #calls = 0;
   #others = 0;
+  #characters = 0;
   /** The row of the helper that is running, or -1. */
   #open = -1;
   #sites = new Map<number, Site>();
@@ -54,27 +75,68 @@ export class Collector {
 
   attach(machine: Machine): void {
     this.#machine = machine;
+    this.#listen();
+  }
+
+  /** Hears what is still kept in full, and of the rest only that it happens. */
+  #listen(): void {
+    const machine = this.#machine;
+    if (machine === undefined) return;
     const { kernel } = machine;
+    const { flow, calls, rest } = this.#limits;
     machine.observer = {
-      calling: (call, step) => this.#calling(call, step),
-      called: (_call, result) => this.#called(result),
+      ...(this.events.flow.length < flow
+        ? { flow: (log: FlowLog) => this.#flow(log) }
+        : { flowCounter: this.#flowCounter }),
+      ...(this.#calls < calls
+        ? {
+            calling: (call: Call, step: number) => this.#calling(call, step),
+            called: (_call: Call, result: bigint | Suspension) => this.#called(result),
+          }
+        : { calling: (_call: Call, step: number) => this.#count(step, HELPER) }),
       entered: (kind, insn, step) => this.#entered(kind, insn, step),
       thrown: (plan, step) => this.#thrown(plan, step),
       phase: (step, position) => this.#phase(step, position),
-      flow: (log) => this.#flow(log),
     };
-    kernel.ledger.observer = {
-      acquired: (entry) => this.#resource('acquire', entry, entry.by),
-      released: (entry, by) => this.#resource('release', entry, by),
-      stored: (entry, where) => this.#resource('store', entry, where),
-    };
-    kernel.observer = {
-      mapChanged: (map, operation, address) => this.#kernelEvent('map', operation, this.#mapName(map), address),
-      printed: (line) => this.#printed(line),
-      locked: (address, taken) => this.#kernelEvent(taken ? 'lock' : 'unlock', '', '', address),
-      emitted: (map, bytes) => this.#kernelEvent('emit', this.#mapName(map), `${bytes.length} bytes`),
-    };
+    if (this.#others < rest) {
+      kernel.ledger.observer = {
+        acquired: (entry) => this.#resource('acquire', entry, entry.by),
+        released: (entry, by) => this.#resource('release', entry, by),
+        stored: (entry, where) => this.#resource('store', entry, where),
+      };
+      kernel.observer = {
+        mapChanged: (map, operation, address) => this.#kernelEvent('map', operation, this.#mapName(map), address),
+        printed: (line) => this.#printed(line),
+        locked: (address, taken) => this.#kernelEvent(taken ? 'lock' : 'unlock', '', '', address),
+        emitted: (map, bytes) => this.#kernelEvent('emit', this.#mapName(map), `${bytes.length} bytes`),
+      };
+    } else {
+      kernel.ledger.observer = {
+        acquired: () => this.#count(machine.step, ACQUIRE),
+        released: () => this.#count(machine.step, RELEASE),
+        stored: () => this.#count(machine.step, STORE),
+      };
+      kernel.observer = {
+        mapChanged: () => this.#count(machine.step, MAP),
+        printed: () => this.#count(machine.step, PRINT),
+        locked: (_address, taken) => this.#count(machine.step, taken ? LOCK : UNLOCK),
+        emitted: () => this.#count(machine.step, EMIT),
+      };
+    }
   }
+
+  readonly #flowCounter: FlowCounter = {
+    shiftAt: (step) => {
+      const overflow = this.#counted();
+      overflow.reach(step);
+      return overflow.shift;
+    },
+    add: (step, calls, exits) => {
+      const overflow = this.#counted();
+      overflow.count(step, CALL, calls);
+      overflow.count(step, RETURN, exits);
+    },
+  };
 
   detach(): void {
     const machine = this.#machine;
@@ -107,12 +169,6 @@ export class Collector {
 
   #calling(call: Call, step: number): void {
     this.#step = step;
-    if (this.#calls >= this.#limits.calls) {
-      this.#open = -1;
-      this.#count(step, HELPER);
-      return;
-    }
-    this.#calls++;
     const { names, rest } = this.events;
     const row = rest.add(this.#run, step, 0, HELPER, names.id(call.program.name), call.insn, names.id(call.name));
     rest.setArgs(row, call.args);
@@ -124,18 +180,17 @@ export class Collector {
     if (typeof result === 'bigint') this.events.rest.setValue(this.#open, result);
     else this.events.rest.setDetail(this.#open, this.events.names.id(result.kind));
     this.#open = -1;
+    if (++this.#calls >= this.#limits.calls) this.#listen();
   }
 
   #entered(kind: EventKind, insn: number, step: number): void {
+    if (this.#others >= this.#limits.rest) {
+      this.#count(step, eventCode(kind));
+      return;
+    }
     const at = this.#here();
-    this.#add(
-      kind,
-      step,
-      kind === 'exception-callback' ? (this.#machine?.phase ?? 0) : 0,
-      at.program,
-      insn,
-      subprogramName(at.in, insn),
-    );
+    const phase = kind === 'exception-callback' ? (this.#machine?.phase ?? 0) : 0;
+    this.#add(kind, step, phase, at.program, insn, subprogramName(at.in, insn));
   }
 
   #thrown(plan: UnwindPlan, step: number): void {
@@ -164,7 +219,9 @@ export class Collector {
   }
 
   #printed(line: OutputLine): void {
-    this.#kernelEvent('print', line.kind, line.text);
+    if (this.#characters >= (this.#limits.text ?? Infinity)) this.#count(this.#machine?.step ?? this.#step, PRINT);
+    else this.#kernelEvent('print', line.kind, line.text);
+    this.#characters += Math.min(line.text.length, MAX_TEXT);
   }
 
   #kernelEvent(kind: EventKind, name: string, detail: string, value?: bigint): number {
@@ -186,20 +243,21 @@ export class Collector {
   }
 
   #flow(log: FlowLog): void {
-    const { view } = log;
     const { flow } = this.events;
-    const limit = this.#limits.flow;
-    for (let at = log.start; at < log.end; at += 16) {
-      const step = view.getUint32(at + 4, true) * 0x100000000 + view.getUint32(at, true);
-      const kind = view.getUint32(at + 12, true) === 0 ? CALL : RETURN;
-      if (flow.length >= limit) {
+    const words = new Uint32Array(log.view.buffer, log.start, (log.end - log.start) >> 2);
+    const kept = Math.min(words.length, (this.#limits.flow - flow.length) * 4);
+    for (let at = 0; at < words.length; at += 4) {
+      const step = words[at + 1]! * 0x100000000 + words[at]!;
+      const kind = words[at + 3] === 0 ? CALL : RETURN;
+      if (at >= kept) {
         this.#count(step, kind);
         continue;
       }
-      const address = view.getUint32(at + 8, true);
+      const address = words[at + 2]!;
       const site = this.#sites.get(address) ?? this.#site(address, kind);
       flow.add(this.#run, step, 0, kind, site.program, site.insn, site.name);
     }
+    if (flow.length >= this.#limits.flow) this.#listen();
   }
 
   // ---- rows -----------------------------------------------------------------------------------------------------------
@@ -218,16 +276,20 @@ export class Collector {
       this.#count(step, eventCode(kind));
       return -1;
     }
-    if (!always) this.#others++;
+    if (!always && ++this.#others === this.#limits.rest) this.#listen();
     return this.events.rest.add(this.#run, step, phase, eventCode(kind), program, insn, this.#text(name));
   }
 
   #count(step: number, kind: number): void {
+    this.#counted().count(step, kind);
+  }
+
+  #counted(): Overflow {
     if (this.#overflow === undefined) {
       this.#overflow = new Overflow(this.#run);
       this.events.overflows.push(this.#overflow);
     }
-    this.#overflow.count(step, kind);
+    return this.#overflow;
   }
 
   #text(text: string): number {

@@ -177,7 +177,7 @@ export class EventTable {
       next.set(this.args);
       this.args = next;
     }
-    for (let i = 0; i < 5; i++) this.args[this.argCount + i] = args[i] ?? 0n;
+    this.args.set(args, this.argCount);
     this.columns.arg[row] = this.argCount;
     this.columns.flags[row]! |= FLAG_ARGS;
     this.argCount += 5;
@@ -224,10 +224,12 @@ export class Overflow {
   static readonly BUCKETS = 1024;
   readonly run: number;
   #shift = 10;
-  /** Steps of a stretch: a power is too dear for each event. */
-  #size = 2 ** 10;
   /** Events per stretch and kind. */
   readonly counts = new Uint32Array(Overflow.BUCKETS * EVENT_KINDS.length);
+  /** The stretch that was counted in last, since the next event is most often in it too: its steps, and its first count. */
+  #from = 0;
+  #to = 0;
+  #row = 0;
 
   constructor(run: number) {
     this.run = run;
@@ -239,16 +241,26 @@ export class Overflow {
 
   set shift(shift: number) {
     this.#shift = shift;
-    this.#size = 2 ** shift;
+    this.#to = 0;
   }
 
-  count(step: number, kind: number): void {
-    let at = Math.floor(step / this.#size);
-    while (at >= Overflow.BUCKETS) {
-      this.#double();
-      at = Math.floor(step / this.#size);
-    }
-    this.counts[at * EVENT_KINDS.length + kind]!++;
+  count(step: number, kind: number, events = 1): void {
+    if (step < this.#from || step >= this.#to) this.#find(step);
+    this.counts[this.#row + kind]! += events;
+  }
+
+  /** Makes stretches so wide that a step lies in one of them. */
+  reach(step: number): void {
+    while (step >= Overflow.BUCKETS * 2 ** this.#shift) this.#double();
+  }
+
+  #find(step: number): void {
+    this.reach(step);
+    const size = 2 ** this.#shift;
+    const stretch = Math.floor(step / size);
+    this.#from = stretch * size;
+    this.#to = this.#from + size;
+    this.#row = stretch * EVENT_KINDS.length;
   }
 
   #double(): void {

@@ -37,6 +37,7 @@ import { TAG_BASE, markDirty, slowLoad, slowStore } from './access.as';
 import { atomic } from './atomics.as';
 import { div32, div64, mod32, mod64, sdiv32, sdiv64, smod32, smod64 } from './divide.as';
 import { call, leave, log } from './frames.as';
+import { hit } from './hits.as';
 import { distance, dst, dst32, imm, imm32, open, readable, setDst, setDst32, src, src32, target } from './operands.as';
 
 export { enter, leave, refresh } from './frames.as';
@@ -59,11 +60,22 @@ function stop(pc: u32, steps: u64, why: i32): i32 {
 
 /** Runs from PC until STEP_LIMIT, or until something has to be said to whoever runs the program; a STOP_* code. */
 export function run(): i32 {
+  return loop<void>();
+}
+
+/** The same, and counts how often each instruction is executed. */
+export function runCounting(): i32 {
+  return loop<bool>();
+}
+
+/** Compiled twice, since even a test of whether to count would be felt in each step: `Counting` is bool or void. */
+function loop<Counting>(): i32 {
   let pc = load<u32>(PC);
   let steps = load<u64>(STEP);
   const limit = load<u64>(STEP_LIMIT);
   let opcode: u32 = load<u8>(pc);
   while (steps != limit) {
+    const at = pc;
     switch (opcode) {
       case op.OP_BREAK:
         if (steps != load<u64>(SKIP_BREAK)) return stop(pc, steps, STOP_BREAK);
@@ -663,7 +675,10 @@ export function run(): i32 {
           pc = load<u32>(PC) - INSN_SIZE;
           break;
         }
-        if (out == OUT_STOP) return stop(pc, steps + 1, STOP_CALLED_OUT);
+        if (out == OUT_STOP) {
+          if (isBoolean<Counting>()) hit(at);
+          return stop(pc, steps + 1, STOP_CALLED_OUT);
+        }
         if (out != OUT_EXIT) return stop(pc, steps, STOP_CALLED_OUT);
         opcode = op.EXIT;
         continue;
@@ -681,11 +696,14 @@ export function run(): i32 {
           pc = load<u32>(PC) - INSN_SIZE;
           break;
         }
-        return stop(pc, out == OUT_FAULT ? steps : steps + 1, STOP_CALLED_OUT);
+        if (out == OUT_FAULT) return stop(pc, steps, STOP_CALLED_OUT);
+        if (isBoolean<Counting>()) hit(at);
+        return stop(pc, steps + 1, STOP_CALLED_OUT);
       }
       default:
         return stop(pc, steps, STOP_ILLEGAL);
     }
+    if (isBoolean<Counting>()) hit(at);
     pc += INSN_SIZE;
     steps++;
     opcode = load<u8>(pc);

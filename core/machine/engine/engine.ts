@@ -11,13 +11,17 @@ export interface EngineImports {
   access(pc: number): number;
   /** A frame that is not a plain call's has reached its exit. */
   exit(pc: number): number;
-  /** The log of calls is full. */
+  /** The log of calls is full, or a step lies behind the last stretch in which they are counted. */
   drain(): void;
+  /** An instruction that was counted has to leave the table of hits. */
+  spill(pc: number, count: number): void;
 }
 
 export interface Engine {
   /** Runs from PC to STEP_LIMIT at most; why it stopped, a STOP_* code. */
   run(): number;
+  /** The same, counting how often each instruction is executed. */
+  runCounting(): number;
   /** Makes a frame at a frame pointer; `first` is 0, or for an outermost frame its floor. 0 when the stack is too deep. */
   enter(frame: number, kind: number, call: number, program: number, first: number): number;
   /** Ends a frame; the address of the call that made it. */
@@ -37,6 +41,7 @@ export function newEngine(memory: WasmMemory, imports: EngineImports): Engine {
     access: imports.access,
     exit: imports.exit,
     drain: imports.drain,
+    spill: imports.spill,
   };
   // The one place where the shape of the compiled module is taken on trust; a test compiles it from its sources.
   return instantiate(compiled, { env }) as Engine;

@@ -5,8 +5,10 @@
  *     0x0000_1000  control block: registers, step counter, what a stop was about
  *     0x0000_2000  the allocator's heads: one row per size class
  *     0x0001_0000  dirty map: one byte per page of 4 KiB
+ *     0x0003_0000  how many calls and returns there were, by stretches of steps
  *     0x0004_0000  span table: to which allocation span a unit of 16 KiB belongs
  *     0x0008_0000  log of calls and returns
+ *     0x000c_0000  how often instructions were executed
  *     0x0010_0000  shadow: one byte per 8 bytes of the whole address space
  *     0x0410_0000  stack, growing downwards from STACK_TOP
  *     0x0414_0000  heap: code, maps, contexts, objects of the kernel
@@ -39,9 +41,10 @@ export const FAULT_SIZE = 0x10b0;
 export const FAULT_WRITE = 0x10b4;
 /** Lowest frame pointer since the last start: below it the stack is untouched (u32). */
 export const STACK_LOW = 0x10bc;
-/** Log of calls and returns: next free row, end; both 0 when nobody listens (u32). */
+/** Log of calls and returns: next free row, end; both 0 when nobody listens, the end is {@link LOG_COUNTS} when they are only counted (u32). */
 export const LOG_NEXT = 0x10c0;
 export const LOG_END = 0x10c4;
+export const LOG_COUNTS = 1;
 /** The upper half of the addresses at which user space sees the arena (u32). */
 export const ARENA_USER_HIGH = 0x10c8;
 
@@ -52,9 +55,25 @@ export const SPANS = 0x40000;
 export const SPAN_SHIFT = 14;
 export const SPAN_SIZE = 16384;
 
+/**
+ * Calls and returns that are only counted: first the shift that leads from a step to its stretch (u32), then for each stretch
+ * how many calls and how many returns it has (u32 each). Like the log and the hits outside of what checkpoints hold.
+ */
+export const FLOW_SHIFT = 0x30000;
+export const FLOW_COUNTS = 0x30010;
+export const FLOW_STRETCHES = 1024;
+
 /** The log of calls and returns. Outside of what checkpoints hold: it is the observer's, not the program's. */
 export const LOG_BASE = 0x80000;
 export const LOG_LIMIT = 0xc0000;
+
+/**
+ * How often instructions were executed: slots of address (u32, 0 for an empty one) and count (u32). The slot of an instruction
+ * is its address by INSN_SIZE, modulo HIT_SLOTS; who finds another's address in it hands that one's count to TypeScript.
+ */
+export const HITS = 0xc0000;
+export const HIT_SLOTS = 32768;
+export const HIT_SHIFT = 3;
 
 // Shadow bytes
 export const SHADOW = 0x100000;
