@@ -1,6 +1,17 @@
 import { createPinia } from 'pinia';
 import { createApp } from 'vue';
 import App from './App.vue';
+import DockWatermark from './layout/DockWatermark.vue';
+import PanelBox from './layout/PanelBox.vue';
+import PanelRemark from './layout/PanelRemark.vue';
+import PanelTab from './layout/PanelTab.vue';
 import './theme/base.css';
 
-createApp(App).use(createPinia()).mount('#app');
+createApp(App)
+  .use(createPinia())
+  // The docking library asks for these by name.
+  .component('DockPanel', PanelBox)
+  .component('DockTab', PanelTab)
+  .component('DockRemark', PanelRemark)
+  .component('DockWatermark', DockWatermark)
+  .mount('#app');

@@ -54,6 +54,8 @@ export const useSession = defineStore('session', () => {
   const frame = ref(0);
   /** The instruction that panels point at: set by a click on a link, read by Code. */
   const reveal = shallowRef<{ readonly program: string; readonly insn: number; readonly stamp: number }>();
+  /** The instruction whose line is selected in Code: what F9 and `run to here` mean. Code sets it. */
+  const cursor = shallowRef<{ readonly program: string; readonly insn: number }>();
   /** A command that was chosen in a menu of the desktop; who knows commands by name carries it out. */
   const chosen = shallowRef<{ readonly id: string; readonly stamp: number }>();
   let nextNotice = 1;
@@ -149,6 +151,7 @@ export const useSession = defineStore('session', () => {
     notices,
     frame,
     reveal,
+    cursor,
     chosen,
     api,
     tell,
