@@ -231,6 +231,28 @@ export class FrameEndSearch implements Search {
   }
 }
 
+/** Wherever one instruction is the next. */
+export class InsnSearch implements Search {
+  readonly phases = false;
+  readonly #program: Program;
+  readonly #marks: Uint8Array;
+
+  constructor(program: Program, insn: number) {
+    this.#program = program;
+    this.#marks = new Uint8Array(program.instructions.length);
+    if (insn >= 0 && insn < this.#marks.length) this.#marks[insn] = 1;
+  }
+
+  stops(program: Program): Uint8Array | undefined {
+    return program === this.#program ? this.#marks : undefined;
+  }
+
+  /** Frames that are unwound stand at calls without executing them. */
+  test({ unwinding, phase }: Machine): 'hit' | 'miss' {
+    return unwinding !== undefined && phase < unwinding.steps.length ? 'miss' : 'hit';
+  }
+}
+
 /** The call that began a frame: found backwards. */
 export class CallSearch implements Search {
   readonly phases = false;

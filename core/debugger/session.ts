@@ -23,6 +23,7 @@ import {
   CallSearch,
   EitherSearch,
   FrameEndSearch,
+  InsnSearch,
   LineSearch,
   MemoryWriteSearch,
   RegisterWriteSearch,
@@ -237,14 +238,18 @@ export class Session {
 
   /** Starts the program and runs it up to the first breakpoint, or to its end. */
   run(context?: ContextScenario, limits: Limits = NO_LIMITS): Stopped {
-    const started = this.start(context);
+    this.start(context);
+    return this.stopHere() ?? this.continue('forwards', limits);
+  }
+
+  /** The stop at the present moment, where a breakpoint means it: on the first instruction one is a stop, too. */
+  stopHere(): Stopped | undefined {
     const search = this.#stopSearch();
-    const { machine, position } = this.timeline;
-    // A breakpoint on the first instruction is one, too.
+    const { machine } = this.timeline;
+    const at = machine.location;
     search.begin(machine);
-    if (search.stops(this.program)?.[0] === 1 && search.test(machine) === 'hit')
-      return this.#report('hit', search, started.position);
-    return this.#search(search, search, 'forwards', limits, position);
+    if (at === undefined || search.stops(at.program)?.[at.insn] !== 1 || search.test(machine) !== 'hit') return undefined;
+    return this.#report('hit', search, this.position);
   }
 
   /** Runs the newest run to its end without going there, so that all that happens in it is known. */
@@ -299,6 +304,13 @@ export class Session {
     }
     const stops = this.#stopSearch();
     return this.#search(new EitherSearch([stops, new CallSearch(caller)]), stops, direction, limits, from);
+  }
+
+  /** To where an instruction is the next, or a breakpoint before. */
+  toInsn(program: Program, insn: number, direction: Direction = 'forwards', limits: Limits = NO_LIMITS): Stopped {
+    const stops = this.#stopSearch();
+    const either = new EitherSearch([stops, new InsnSearch(program, insn)]);
+    return this.#search(either, stops, direction, limits, this.position);
   }
 
   /** Goes to a moment, or the nearest that there is. */
