@@ -6,10 +6,11 @@
  * one of those written down here: a value that lies outside of all of them is a defect of the verifier or of the machine.
  */
 import type { Profile } from '../../exceptions/profile.ts';
+import { REGIONS } from '../../exceptions/releases.ts';
 import type { Program } from '../../object/program.ts';
 import { dynptrSlotText, iteratorSlotText, registerText, type StateNames } from '../print-state.ts';
 import type { Reference, Region } from '../state/state.ts';
-import { AUX1, PRECISE, REF_OBJ_ID, ROW, TYPE, slotKind, slotType } from '../state/state.ts';
+import { AUX1, PRECISE, REF_OBJ_ID, REF_POINTER, ROW, TYPE, slotKind, slotType } from '../state/state.ts';
 import {
   BPF_REG_FP,
   MAX_BPF_REG,
@@ -20,6 +21,8 @@ import {
   STACK_ITER,
   STACK_SPILL,
 } from '../state/types.ts';
+import type { Change } from './changes.ts';
+import type { ReferenceNames } from './held.ts';
 import type { PathTree } from './paths.ts';
 
 /** One frame of a state: the registers and stack slots that may still be read, and what is known of each. */
@@ -59,7 +62,48 @@ export interface Claims {
   readonly states: readonly (readonly ClaimedState[])[];
   /** How the ordinary verification went: what it says about `pruned` and `states` is what the log's last line counts. */
   readonly paths: PathTree;
+  /** What instructions do to the register that they write, over all visits. */
+  readonly changes: ReadonlyMap<number, Change>;
+  readonly references: ReferenceNames;
   readonly names: StateNames;
+}
+
+/** What an instruction does to the register that it writes: `r6: umax 255 → 2040`. Undefined where nothing is gained by saying it. */
+export function claimChange(claims: Claims, insn: number): string | undefined {
+  return claims.changes.get(insn)?.text;
+}
+
+/** Something that is held before an instruction. */
+export interface HeldClaim {
+  readonly typeName: string;
+  readonly acquiredAt: number;
+  /** On some of the paths that come here it is not. */
+  readonly sometimes: boolean;
+}
+
+/** What is held before an instruction: references, locks, sections; in the order in which they were acquired. */
+export function heldAt(claims: Claims, insn: number): HeldClaim[] {
+  const states = claims.states[insn] ?? [];
+  const found = new Map<string, { typeName: string; acquiredAt: number; states: number }>();
+  for (const state of states) {
+    const here = new Set<string>();
+    const add = (typeName: string, acquiredAt: number): void => {
+      const key = `${acquiredAt} ${typeName}`;
+      if (here.has(key)) return;
+      here.add(key);
+      const known = found.get(key);
+      if (known === undefined) found.set(key, { typeName, acquiredAt, states: 1 });
+      else known.states++;
+    };
+    for (const ref of state.refs)
+      if (ref.id !== 0 || ref.kind !== REF_POINTER) add(claims.references.nameOf(ref), ref.insn);
+    for (const region of state.regions) add(REGIONS[region.kind].typeName, region.insn);
+  }
+  return [...found.values()].map(({ typeName, acquiredAt, states: count }) => ({
+    typeName,
+    acquiredAt,
+    sometimes: count < states.length,
+  }));
 }
 
 /** First word of a register's row in a frame's `w`; undefined where nothing is said about it. */

@@ -99,6 +99,15 @@ function slotWithin(inner: Int32Array, i: number, outer: Int32Array, o: number):
   return rowWithin(inner, i, outer, o);
 }
 
+/** Whether two rows say the same, but for the numbers by which things are linked. */
+export function sameRow(a: Int32Array, i: number, b: Int32Array, j: number): boolean {
+  for (let word = 0; word < ROW; word++) {
+    if (word === ID || word === REF_OBJ_ID) continue;
+    if (a[i + word] !== b[j + word]) return false;
+  }
+  return true;
+}
+
 /**
  * The smallest state, of those that can be written down, that holds both. Registers of two kinds are left out of it: nothing
  * is said of them any more.
@@ -137,7 +146,7 @@ function joinFrames(a: ClaimedFrame, b: ClaimedFrame): ClaimedFrame {
   return { insn: a.insn, registers, slots, w };
 }
 
-function joinRows(a: Int32Array, i: number, b: Int32Array, j: number): Int32Array | undefined {
+export function joinRows(a: Int32Array, i: number, b: Int32Array, j: number): Int32Array | undefined {
   if (!sameKind(a, i, b, j)) return undefined;
   const row = a.slice(i, i + ROW);
   tnumUnion(row, 0, b, j);

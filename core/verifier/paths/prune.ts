@@ -9,7 +9,6 @@
  */
 import { isMayGoto } from '../../isa/control-flow.ts';
 import type { Env } from '../context.ts';
-import type { StackLiveness } from '../flow/stack-liveness.ts';
 import { frameInsn, pushHistory } from '../state/history.ts';
 import { forgetPrecision, markAllPrecise, propagatePrecision } from './precision.ts';
 import { printSourceLine, printState } from '../print-state.ts';
@@ -238,7 +237,18 @@ export class Exploration implements StateStore {
       if (state.branches > 0 || state.insn !== env.insn || state.cleaned || !sameCallsites(state, env.state)) continue;
       if (this.#hasOpenEdges(env, state)) continue;
       state.cleaned = true;
-      forgetDead(env, state, env.liveness);
+      env.liveness.beginQuery(state);
+      for (let i = 0; i < state.frames.length; i++) {
+        const frame = state.frames[i]!;
+        const live = env.facts.liveBefore[frameInsn(state, i)]!;
+        for (let register = 0; register < BPF_REG_FP; register++)
+          if ((live & (1 << register)) === 0) markNotInit(frame.w, register * ROW);
+        for (let slot = 0; slot < frame.slots; slot++) {
+          if (env.liveness.isLive(state, i, slot)) continue;
+          markNotInit(frame.w, slotBase(slot));
+          clearSlot(frame.w, slotBase(slot));
+        }
+      }
     }
   }
 
@@ -303,22 +313,6 @@ export class Exploration implements StateStore {
         if (propagatePrecision(env, to, from)) changed = true;
       }
       if (!changed) return;
-    }
-  }
-}
-
-/** Takes away what nobody will read after a state. */
-export function forgetDead(env: Env, state: State, liveness: StackLiveness): void {
-  liveness.beginQuery(state);
-  for (let i = 0; i < state.frames.length; i++) {
-    const frame = state.frames[i]!;
-    const live = env.facts.liveBefore[frameInsn(state, i)]!;
-    for (let register = 0; register < BPF_REG_FP; register++)
-      if ((live & (1 << register)) === 0) markNotInit(frame.w, register * ROW);
-    for (let slot = 0; slot < frame.slots; slot++) {
-      if (liveness.isLive(state, i, slot)) continue;
-      markNotInit(frame.w, slotBase(slot));
-      clearSlot(frame.w, slotBase(slot));
     }
   }
 }
