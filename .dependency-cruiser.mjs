@@ -25,9 +25,10 @@ const mayImport = {
     // Only the public result: what the verifier knows, not how it got to know it.
     'core/verifier/verification\\.ts',
   ],
-  'core/trace': below('core/machine'),
-  'core/debugger': below('core/trace'),
+  'core/trace': [...below('core/machine'), 'core/protocol'],
+  'core/debugger': [...below('core/trace'), 'core/protocol'],
   'core/commands': [...below('core/debugger'), 'core/protocol'],
+  'core/service': [...below('core/debugger'), 'core/commands', 'core/protocol'],
   'core/protocol': [],
   preload: ['core/protocol'],
   renderer: ['core/protocol'],

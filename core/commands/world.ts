@@ -27,6 +27,11 @@ export function packetContext({ memory, session }: Context): ContextScenario {
   return { ...context, packet: { ...packet, data } };
 }
 
+/** The packet of the next runs. */
+export function choosePacket({ memory }: Context, bytes: Uint8Array): void {
+  memory.set(PACKET, Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(''));
+}
+
 function kernelOf(session: Session): Kernel {
   return session.isRunning ? session.machine.kernel : session.liveTimeline().machine.kernel;
 }
@@ -63,7 +68,7 @@ const packet: Command = {
       if (digits === '' || digits.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(digits))
         throw usageError(packet, `\`${text}\` is neither hex digits, two for each byte, nor a capture.`);
     }
-    context.memory.set(PACKET, digits);
+    choosePacket(context, hexBytes(digits));
     return { text: `The next run gets a packet of ${digits.length / 2} bytes.`, data: { bytes: digits.length / 2 } };
   },
 };

@@ -1,0 +1,123 @@
+/** Opening what is dropped or chosen, and saving. What a file is shows in its bytes. A file that is none changes nothing. */
+import { BailoutError } from '../errors.ts';
+import { rememberObject } from '../commands/recordings.ts';
+import { choosePacket } from '../commands/world.ts';
+import { Session } from '../debugger/session.ts';
+import { loadObject } from '../object/object.ts';
+import { ethernetFrame, packetOfCapture } from '../kernel/pcap.ts';
+import type { Scenario } from '../kernel/scenario.ts';
+import { parseScenario, withCapturedPacket } from '../kernel/scenario-file.ts';
+import type { DroppedFile } from '../protocol/api.ts';
+import { readRecording } from '../trace/file.ts';
+import { Replay } from '../trace/replay.ts';
+import type { Desk } from './desk.ts';
+import { stopView } from './desk.ts';
+import { exampleOf } from './examples.ts';
+
+export type FileKind = 'object' | 'recording' | 'capture' | 'scenario';
+
+/** Larger files are refused before anybody looks at them: no object or recording that a page can show has as many bytes. */
+export const MAX_FILE = 256 * 1024 * 1024;
+
+/** What a file is, by its first bytes. */
+export function kindOf(name: string, bytes: Uint8Array): FileKind {
+  const starts = (...first: number[]): boolean => first.every((byte, i) => bytes[i] === byte);
+  if (starts(0x7f, 0x45, 0x4c, 0x46)) return 'object';
+  if (starts(0x42, 0x41, 0x49, 0x4c, 0x4f, 0x55, 0x54, 0)) return 'recording';
+  if (isCapture(bytes)) return 'capture';
+  // White space, then a brace: JSON.
+  const first = bytes.subarray(0, 4096).find((byte) => byte !== 0x20 && byte !== 9 && byte !== 10 && byte !== 13);
+  if (first === 0x7b) return 'scenario';
+  throw new BailoutError('FILE_UNKNOWN', `${name} is nothing that Bailout can open.`, {
+    hint: 'It opens BPF objects (.bpf.o), recordings (.bailout), captures (.pcap, .pcapng) and scenarios (.json).',
+  });
+}
+
+const CAPTURE_MAGIC: readonly number[] = [0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1, 0x0a0d0d0a];
+
+function isCapture(bytes: Uint8Array): boolean {
+  if (bytes.length < 4) return false;
+  return CAPTURE_MAGIC.includes(new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true));
+}
+
+export function openFile(desk: Desk, file: DroppedFile): FileKind {
+  const { name, bytes } = file;
+  if (bytes.length > MAX_FILE) {
+    throw new BailoutError('FILE_TOO_LARGE', `${name} has ${bytes.length} bytes, more than the ${MAX_FILE} allowed.`);
+  }
+  const kind = kindOf(name, bytes);
+  switch (kind) {
+    case 'object':
+      openObject(desk, name, bytes, {});
+      desk.scenarioName = 'default';
+      break;
+    case 'recording':
+      openRecording(desk, name, bytes);
+      break;
+    case 'capture':
+      openCapture(desk, name, bytes);
+      break;
+    case 'scenario':
+      openScenario(desk, name, bytes);
+      break;
+  }
+  return kind;
+}
+
+export function openExample(desk: Desk, id: string): void {
+  const { object, scenario, program } = exampleOf(id);
+  const bytes = desk.host.readExample(object);
+  const parsed = parseScenario(new TextDecoder().decode(desk.host.readExample(scenario)), scenario);
+  openObject(desk, object, bytes, parsed);
+  desk.scenarioName = scenario;
+  desk.session.select(program);
+}
+
+function openObject(desk: Desk, name: string, bytes: Uint8Array, scenario: Scenario): void {
+  desk.silently(`loading ${name}`, () => {
+    const object = loadObject(bytes, { name, kernelBtf: desk.host.kernelBtf() });
+    const session = new Session(object, scenario);
+    if (!session.hasProgram && object.programs[0] !== undefined) session.select(object.programs[0].name);
+    desk.begin(session, { name, bytes });
+    rememberObject(desk.context, name);
+  });
+  desk.stop = stopView('loaded', `${name} is loaded`);
+}
+
+function openRecording(desk: Desk, name: string, bytes: Uint8Array): void {
+  desk.silently(`opening ${name}`, () => {
+    const recording = readRecording(bytes, desk.host.compression);
+    const timeline = new Replay(recording, { kernelBtf: desk.host.kernelBtf() });
+    const session = new Session(timeline.object, recording.source.scenario);
+    session.setProfile(recording.source.profile);
+    session.attach(timeline);
+    desk.begin(session, {
+      name,
+      bytes: recording.source.objectBytes,
+      recording: { name, bytes: bytes.length, complete: recording.complete },
+    });
+    desk.scenarioName = 'of the recording';
+  });
+  desk.stop = stopView('loaded', `${name} is opened`);
+}
+
+/** The first packet of a capture becomes the input of the next runs. */
+function openCapture(desk: Desk, name: string, bytes: Uint8Array): void {
+  desk.requireLive();
+  const frame = ethernetFrame(packetOfCapture(bytes, 1, name), name);
+  choosePacket(desk.context, frame);
+  desk.files.set(name, bytes);
+  desk.input = `packet 1 (${name})`;
+}
+
+function openScenario(desk: Desk, name: string, bytes: Uint8Array): void {
+  desk.requireLive();
+  const parsed = parseScenario(new TextDecoder().decode(bytes), name);
+  const scenario = withCapturedPacket(parsed, (path) => desk.readBeside(path));
+  const { session } = desk;
+  session.scenario = scenario;
+  session.reset();
+  desk.files.set(name, bytes);
+  desk.scenarioName = name;
+  desk.stop = stopView('loaded', `${name} is the scenario`);
+}
