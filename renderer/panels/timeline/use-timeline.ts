@@ -19,10 +19,11 @@ export interface TimelineModel {
   /** What is in sight: all of the run, until somebody looks closer. */
   readonly view: ComputedRef<Range>;
   readonly lanes: ComputedRef<Lanes>;
-  readonly selected: Ref<Range | undefined>;
+  readonly selected: Readonly<Ref<Range | undefined>>;
   readonly scrolled: Ref<number>;
   /** Undefined shows all of the run, however long it grows. */
   look(view: Range | undefined): void;
+  select(range: Range | undefined): void;
   /** Goes to the moment of a tick. */
   goTo(tick: number): Promise<void>;
   /** Goes to the next event that a filter matches; false when there is none. */
@@ -114,6 +115,9 @@ export function useTimeline(visible: Readonly<Ref<boolean>>, changed: () => void
     scrolled,
     look(next) {
       chosen.value = next === undefined || spanOf(next) >= spanOf(axis.value) * 0.9999 ? undefined : next;
+    },
+    select(range) {
+      selected.value = range;
     },
     async goTo(tick) {
       const { value: index } = run;
