@@ -9,11 +9,11 @@ import type { Program, Subprogram } from '../../object/program.ts';
 import { lineAt, subprogramAt } from '../../object/places.ts';
 import type { Env } from '../context.ts';
 import type { Reference, Region } from '../state/state.ts';
-import { ROW } from '../state/state.ts';
+import { REF_OBJ_ID, ROW, slotBase } from '../state/state.ts';
 import type { Category } from './diagnosis.ts';
 import type { PathRecorder, PlaceCode } from './record.ts';
 import { registerPlace, slotPlace } from './record.ts';
-import { calledSubprogram, parameterName } from './source.ts';
+import { assignedOn, calledSubprogram, parameterName } from './source.ts';
 import { holdsWords, memorySize, memoryWords, ordinal, plural } from './words.ts';
 
 /** What to do about it, before it is known where in the source, and whether it helps. */
@@ -81,9 +81,9 @@ export class Case {
     this.insn = path.lastInsn;
   }
 
-  /** Used by the table: the groups of the rule's expression. */
-  matches(rule: Rule): boolean {
-    const match = rule.message.exec(this.message) ?? rule.message.exec(this.lines.join('\n'));
+  /** Used by the table: whether a rule's expression fits the message, or all lines; the groups are kept. */
+  matches(rule: Rule, where: 'message' | 'lines'): boolean {
+    const match = rule.message.exec(where === 'message' ? this.message : this.lines.join('\n'));
     this.#match = match ?? undefined;
     return match !== null;
   }
@@ -220,6 +220,34 @@ export class Case {
       this.lines.flatMap((line) => /Unreleased reference id=(\d+)/.exec(line)?.[1] ?? []).map(Number),
     );
     return this.refs.filter(({ id }) => ids.has(id));
+  }
+
+  /** Where pointers to something acquired stand at the end of the path. */
+  holders(id: number): PlaceCode[] {
+    const places: PlaceCode[] = [];
+    for (const frame of this.env?.state.frames ?? []) {
+      for (let register = 0; register < 10; register++)
+        if (frame.w[register * ROW + REF_OBJ_ID] === id) places.push(registerPlace(frame.frameno, register));
+      for (let slot = 0; slot < frame.slots; slot++)
+        if (frame.w[slotBase(slot) + REF_OBJ_ID] === id) places.push(slotPlace(frame.frameno, slot));
+    }
+    return places;
+  }
+
+  /** The variable that the line of an instruction gives a value to. */
+  variableAt(insn: number): string | undefined {
+    const line = lineAt(this.program, insn);
+    return line === undefined ? undefined : assignedOn(line.text.trim());
+  }
+
+  /** The functions with the deepest frames: `main 256, parse 320`. */
+  deepestStacks(): string {
+    const functions = (this.env?.subprograms ?? []).filter(({ stackDepth }) => stackDepth > 0);
+    return functions
+      .toSorted((a, b) => b.stackDepth - a.stackDepth)
+      .slice(0, 4)
+      .map(({ name, start, stackDepth }) => `${name || `func_${start}`} ${stackDepth}`)
+      .join(', ');
   }
 
   get function(): Subprogram | undefined {

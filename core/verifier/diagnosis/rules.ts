@@ -1,8 +1,11 @@
 /** The table of what the verifier says, in the order in which it is looked up. */
 import type { Case, Explanation, Rule } from './case.ts';
+import { CALLS } from './rules/calls.ts';
 import { MEMORY } from './rules/memory.ts';
+import { RESOURCES } from './rules/resources.ts';
+import { STRUCTURE } from './rules/structure.ts';
 
-const RULES: readonly Rule[] = [...MEMORY];
+const RULES: readonly Rule[] = [...STRUCTURE, ...MEMORY, ...RESOURCES, ...CALLS];
 
 /** For words that no row knows: they are still the best title. */
 const UNKNOWN: Rule = {
@@ -17,10 +20,13 @@ const UNKNOWN: Rule = {
   }),
 };
 
+/** The rule for a case. The last line decides; where no rule knows it, the lines before are asked, too. */
 export function ruleFor(subject: Case): Rule {
-  const rule = RULES.find((candidate) => subject.matches(candidate));
+  const rule =
+    RULES.find((candidate) => subject.matches(candidate, 'message')) ??
+    RULES.find((candidate) => subject.matches(candidate, 'lines'));
   if (rule !== undefined) return rule;
-  subject.matches(UNKNOWN);
+  subject.matches(UNKNOWN, 'message');
   return UNKNOWN;
 }
 
