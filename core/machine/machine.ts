@@ -350,7 +350,8 @@ export class Machine {
         continue;
       }
       this.#unwinding.finish();
-      this.memory.view.setBigUint64(STEP_LIMIT, BigInt(Math.min(limit, step + SLICE)), true);
+      const until = Math.min(limit, step + SLICE, this.#watching.limit(step));
+      this.memory.view.setBigUint64(STEP_LIMIT, BigInt(until), true);
       const stop = this.#stopped(this.#watching.run(this.#engine));
       if (stop !== undefined) return stop;
     }

@@ -1,20 +1,9 @@
 /**
  * What the engine writes down for whoever watches, in regions of linear memory that no checkpoint holds: a log of calls and
- * exits, or only their number in stretches of steps, and how often instructions were executed.
+ * exits, or only how many there are, and how often instructions were executed.
  */
 import type { Engine } from './engine/engine.ts';
-import {
-  FLOW_COUNTS,
-  FLOW_SHIFT,
-  FLOW_STRETCHES,
-  HITS,
-  HIT_SLOTS,
-  LOG_BASE,
-  LOG_COUNTS,
-  LOG_END,
-  LOG_LIMIT,
-  LOG_NEXT,
-} from './engine/layout.ts';
+import { FLOW_COUNTS, HITS, HIT_SLOTS, LOG_BASE, LOG_COUNTS, LOG_END, LOG_LIMIT, LOG_NEXT } from './engine/layout.ts';
 import type { LinearMemory } from './memory.ts';
 import type { MachineObserver } from './observer.ts';
 
@@ -29,8 +18,6 @@ export interface WatchingHost {
 
 export class Watching {
   readonly #host: WatchingHost;
-  /** From where on stretches may have counts. */
-  #countedFrom = 0;
   /** Since when the table of hits has what it has. */
   #hitsFrom = 0;
 
@@ -41,29 +28,41 @@ export class Watching {
   /** Before the engine runs. */
   begin(): void {
     const { observer, step } = this.#host;
-    if (observer.flow !== undefined || observer.flowCounter !== undefined) this.#listen(step);
+    if (observer.flow !== undefined || observer.flowCounter !== undefined) this.#listen();
     this.#hitsFrom = step;
+  }
+
+  /** Where the engine has to stop because what it counts belongs to another stretch from there on. */
+  limit(step: number): number {
+    const { observer } = this.#host;
+    return observer.flow === undefined ? (observer.flowCounter?.stretchEnd(step) ?? Infinity) : Infinity;
   }
 
   /** Enters the engine, counting instructions when somebody wants to know. */
   run(engine: Engine): number {
     const { observer, step } = this.#host;
-    if (observer.hits === undefined) return engine.run();
+    if (observer.hits === undefined) {
+      const why = engine.run();
+      if (observer.flowCounter !== undefined || observer.flow !== undefined) this.#handCounts(step);
+      return why;
+    }
     if (step - this.#hitsFrom > HITS_LAST) this.#takeHits();
-    return engine.runCounting();
+    const why = engine.runCounting();
+    this.#handCounts(step);
+    return why;
   }
 
   /** After the engine has run: what only says how a run was watched is no part of its state. */
   end(): void {
-    this.#hand();
+    this.#handRows();
     if (this.#host.observer.hits !== undefined) this.#takeHits();
     this.#setLog(0, 0);
   }
 
-  /** The engine has no room left. */
+  /** The log is full. */
   drain(): void {
-    this.#hand();
-    this.#listen(this.#host.step);
+    this.#handRows();
+    this.#listen();
   }
 
   spill(address: number, count: number): void {
@@ -71,14 +70,10 @@ export class Watching {
   }
 
   /** Rows as long as the observer wants them, otherwise counts. */
-  #listen(step: number): void {
-    const { observer, memory } = this.#host;
+  #listen(): void {
+    const { observer } = this.#host;
     if (observer.flow !== undefined) this.#setLog(LOG_BASE, LOG_LIMIT);
-    else if (observer.flowCounter !== undefined) {
-      memory.view.setUint32(FLOW_SHIFT, observer.flowCounter.shiftAt(step), true);
-      this.#countedFrom = step;
-      this.#setLog(0, LOG_COUNTS);
-    } else this.#setLog(0, 0);
+    else this.#setLog(0, observer.flowCounter === undefined ? 0 : LOG_COUNTS);
   }
 
   #setLog(next: number, end: number): void {
@@ -87,24 +82,21 @@ export class Watching {
     view.setUint32(LOG_END, end, true);
   }
 
-  /** Hands over what the engine wrote since the last time. */
-  #hand(): void {
+  #handRows(): void {
     const { view } = this.#host.memory;
     const end = view.getUint32(LOG_NEXT, true);
-    if (view.getUint32(LOG_END, true) === LOG_COUNTS) this.#handCounts();
-    else if (end > LOG_BASE) this.#host.observer.flow?.({ view, start: LOG_BASE, end });
+    if (end > LOG_BASE) this.#host.observer.flow?.({ view, start: LOG_BASE, end });
   }
 
-  #handCounts(): void {
-    const { memory, observer, step } = this.#host;
-    const size = 2 ** memory.view.getUint32(FLOW_SHIFT, true);
-    const counts = new Uint32Array(memory.bytes.buffer, FLOW_COUNTS, FLOW_STRETCHES * 2);
-    const last = Math.min(Math.floor(step / size), FLOW_STRETCHES - 1);
-    for (let i = Math.floor(this.#countedFrom / size); i <= last; i++) {
-      const [calls, exits] = [counts[i * 2]!, counts[i * 2 + 1]!];
-      if (calls !== 0 || exits !== 0) observer.flowCounter?.add(i * size, calls, exits);
-    }
-    counts.fill(0, Math.floor(this.#countedFrom / size) * 2, (last + 1) * 2);
+  /** What was counted since a step. */
+  #handCounts(step: number): void {
+    const { view } = this.#host.memory;
+    const calls = view.getUint32(FLOW_COUNTS, true);
+    const exits = view.getUint32(FLOW_COUNTS + 4, true);
+    if (calls === 0 && exits === 0) return;
+    view.setUint32(FLOW_COUNTS, 0, true);
+    view.setUint32(FLOW_COUNTS + 4, 0, true);
+    this.#host.observer.flowCounter?.add(step, calls, exits);
   }
 
   #takeHits(): void {

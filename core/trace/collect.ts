@@ -31,7 +31,7 @@ export interface CollectorLimits {
  * As many as fit into a twentieth of a byte for each of 100 M instructions, however little they pack, and are written in a tenth of
  * the time that so many instructions take at the least.
  */
-export const DEFAULT_LIMITS: CollectorLimits = { flow: 150_000, calls: 60_000, rest: 40_000, text: 500_000 };
+export const DEFAULT_LIMITS: CollectorLimits = { flow: 150_000, calls: 40_000, rest: 40_000, text: 500_000 };
 
 /** An address of the engine's log, looked up. */
 interface Site {
@@ -126,11 +126,7 @@ export class Collector {
   }
 
   readonly #flowCounter: FlowCounter = {
-    shiftAt: (step) => {
-      const overflow = this.#counted();
-      overflow.reach(step);
-      return overflow.shift;
-    },
+    stretchEnd: (step) => this.#counted().stretchEnd(step),
     add: (step, calls, exits) => {
       const overflow = this.#counted();
       overflow.count(step, CALL, calls);

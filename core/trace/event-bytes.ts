@@ -1,81 +1,105 @@
-/** Event tables as bytes: column behind column, steps as differences, which is what packs well. */
+/** Event tables as bytes: column behind column. */
 import { altered, bytesOf, ColumnReader, joined } from './bytes.ts';
 import type { Chunk } from './bytes.ts';
+import { ColumnWriter, PackedReader } from './columns.ts';
 import type { EventTable } from './events.ts';
 import { EVENT_KINDS, Overflow } from './events.ts';
 
-const FLAG_VALUE = 1;
-const FLAG_ARGS = 2;
-/** Of one row, without what only some have. */
-const ROW_BYTES = 4 + 8 + 2 + 1 + 1 + 4 + 4 + 4 + 4 + 4;
+export const FLAG_VALUE = 1;
+export const FLAG_ARGS = 2;
+/** R1 to R5. */
+const ARGS = 5;
+const U32 = 0xffffffff;
 export const MAX_ROWS = 4_000_000;
 
-/** Rows from `from` on. */
+/** Rows from `from` on: their number, the columns of all, then values and arguments of the rows that have them. */
 export function encodeRows(table: EventTable, from: number): Uint8Array {
   const c = table.columns;
-  const to = table.length;
-  const steps = new Float64Array(to - from);
-  const values: bigint[] = [];
-  const args: Uint8Array[] = [];
-  for (let row = from; row < to; row++) {
-    steps[row - from] = c.step[row]! - (row === from ? 0 : c.step[row - 1]!);
+  const count = table.length - from;
+  const writer = new ColumnWriter();
+  writer.number(count);
+  writer.column(c.run, from, count);
+  writer.column(c.step, from, count);
+  writer.column(c.phase, from, count);
+  writer.column(c.kind, from, count);
+  writer.column(c.flags, from, count);
+  writer.column(c.program, from, count);
+  writer.column(c.insn, from, count);
+  writer.column(c.name, from, count);
+  writer.column(c.detail, from, count);
+  writer.column(c.resource, from, count);
+  const values = new BigUint64Array(count);
+  let valueCount = 0;
+  let firstArg = -1;
+  let argRows = 0;
+  for (let row = from; row < table.length; row++) {
     const flags = c.flags[row]!;
-    if ((flags & FLAG_VALUE) !== 0) values.push(c.value[row]!);
-    if ((flags & FLAG_ARGS) !== 0) args.push(bytesOf(table.args.subarray(c.arg[row], c.arg[row]! + 5)));
+    if ((flags & FLAG_VALUE) !== 0) values[valueCount++] = c.value[row]!;
+    if ((flags & FLAG_ARGS) !== 0) {
+      if (argRows++ === 0) firstArg = c.arg[row]!;
+    }
   }
-  return joined([
-    bytesOf(Uint32Array.of(to - from)),
-    bytesOf(c.run.subarray(from, to)),
-    bytesOf(steps),
-    bytesOf(c.phase.subarray(from, to)),
-    bytesOf(c.kind.subarray(from, to)),
-    bytesOf(c.flags.subarray(from, to)),
-    bytesOf(c.program.subarray(from, to)),
-    bytesOf(c.insn.subarray(from, to)),
-    bytesOf(c.name.subarray(from, to)),
-    bytesOf(c.detail.subarray(from, to)),
-    bytesOf(c.resource.subarray(from, to)),
-    bytesOf(BigUint64Array.from(values)),
-    ...args,
-  ]);
+  halves(writer, values, 0, valueCount, 1);
+  // Rows are only ever appended, so their arguments lie one behind the other.
+  for (let i = 0; i < ARGS && argRows > 0; i++) halves(writer, table.args, firstArg + i, argRows, ARGS);
+  return writer.bytes;
+}
+
+/** 64-bit numbers as two columns: the upper halves of addresses are all the same. */
+function halves(writer: ColumnWriter, values: BigUint64Array, from: number, count: number, stride: number): void {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
+  writer.column(words, from * 2, count, stride * 2);
+  writer.column(words, from * 2 + 1, count, stride * 2);
 }
 
 /** Appends the rows of a chunk to a table. */
 export function decodeRows(chunk: Chunk, table: EventTable): void {
-  const reader = new ColumnReader(chunk);
-  const count = reader.u32();
-  if (count * ROW_BYTES > reader.left)
-    throw altered(chunk.offset, `it says that it has ${count} rows, and is too short for them`);
+  const reader = new PackedReader(chunk);
+  const count = reader.number(0, MAX_ROWS);
   if (table.length + count > MAX_ROWS) throw altered(chunk.offset, `the recording has more than ${MAX_ROWS} events`);
-  const run = new Uint32Array(reader.take(count * 4));
-  const step = new Float64Array(reader.take(count * 8));
-  const phase = new Uint16Array(reader.take(count * 2));
-  const kind = new Uint8Array(reader.take(count));
-  const flags = new Uint8Array(reader.take(count));
-  const program = new Uint32Array(reader.take(count * 4));
-  const insn = new Int32Array(reader.take(count * 4));
-  const name = new Uint32Array(reader.take(count * 4));
-  const detail = new Uint32Array(reader.take(count * 4));
-  const resource = new Uint32Array(reader.take(count * 4));
-  const values = new BigUint64Array(reader.take(8 * flags.reduce((sum, flag) => sum + (flag & FLAG_VALUE), 0)));
-  const args = new BigUint64Array(reader.take(40 * flags.reduce((sum, flag) => sum + ((flag & FLAG_ARGS) >> 1), 0)));
+  const run = new Uint32Array(count);
+  const step = new Float64Array(count);
+  const phase = new Uint16Array(count);
+  const kind = new Uint8Array(count);
+  const flags = new Uint8Array(count);
+  const program = new Uint32Array(count);
+  const insn = new Int32Array(count);
+  const name = new Uint32Array(count);
+  const detail = new Uint32Array(count);
+  const resource = new Uint32Array(count);
+  reader.column(run, 0, count, 0, U32);
+  reader.column(step, 0, count, 0, Number.MAX_SAFE_INTEGER);
+  reader.column(phase, 0, count, 0, 0xffff);
+  reader.column(kind, 0, count, 0, EVENT_KINDS.length - 1);
+  reader.column(flags, 0, count, 0, FLAG_VALUE | FLAG_ARGS);
+  reader.column(program, 0, count, 0, U32);
+  reader.column(insn, 0, count, -0x80000000, 0x7fffffff);
+  reader.column(name, 0, count, 0, U32);
+  reader.column(detail, 0, count, 0, U32);
+  reader.column(resource, 0, count, 0, U32);
+  const values = new BigUint64Array(flags.reduce((sum, flag) => sum + (flag & FLAG_VALUE), 0));
+  const args = new BigUint64Array(ARGS * flags.reduce((sum, flag) => sum + ((flag & FLAG_ARGS) >> 1), 0));
+  readHalves(reader, values, 0, values.length, 1);
+  for (let i = 0; i < ARGS; i++) readHalves(reader, args, i, args.length / ARGS, ARGS);
   reader.end();
-  let at = 0;
   let value = 0;
   let arg = 0;
   for (let i = 0; i < count; i++) {
-    at += step[i]!;
-    if (!Number.isSafeInteger(at) || at < 0) throw altered(chunk.offset, `row ${i} has no step that there can be`);
-    if (kind[i]! >= EVENT_KINDS.length) throw altered(chunk.offset, `row ${i} is an event of unknown kind ${kind[i]}`);
-    const row = table.add(run[i]!, at, phase[i]!, kind[i]!, program[i]!, insn[i]!, name[i]!);
+    const row = table.add(run[i]!, step[i]!, phase[i]!, kind[i]!, program[i]!, insn[i]!, name[i]!);
     table.setDetail(row, detail[i]!);
     table.setResource(row, resource[i]!);
     if ((flags[i]! & FLAG_VALUE) !== 0) table.setValue(row, values[value++]!);
     if ((flags[i]! & FLAG_ARGS) !== 0) {
-      table.setArgs(row, args.subarray(arg, arg + 5));
-      arg += 5;
+      table.setArgs(row, args.subarray(arg, arg + ARGS));
+      arg += ARGS;
     }
   }
+}
+
+function readHalves(reader: PackedReader, into: BigUint64Array, from: number, count: number, stride: number): void {
+  const words = new Uint32Array(into.buffer);
+  reader.column(words, from * 2, count, 0, U32, stride * 2);
+  reader.column(words, from * 2 + 1, count, 0, U32, stride * 2);
 }
 
 export function encodeOverflow(overflow: Overflow): Uint8Array {

@@ -249,13 +249,14 @@ export class Overflow {
     this.counts[this.#row + kind]! += events;
   }
 
-  /** Makes stretches so wide that a step lies in one of them. */
-  reach(step: number): void {
-    while (step >= Overflow.BUCKETS * 2 ** this.#shift) this.#double();
+  /** The step after the stretch in which a step lies, as wide as stretches are now. */
+  stretchEnd(step: number): number {
+    this.#find(step);
+    return this.#to;
   }
 
   #find(step: number): void {
-    this.reach(step);
+    while (step >= Overflow.BUCKETS * 2 ** this.#shift) this.#double();
     const size = 2 ** this.#shift;
     const stretch = Math.floor(step / size);
     this.#from = stretch * size;
@@ -340,14 +341,22 @@ export class EventIndex {
     const tables = [this.flow, this.rest];
     const next = tables.map((table) => (from === undefined ? 0 : table.firstFrom(from)));
     const ends = tables.map((table) => (to === undefined ? table.length : table.firstFrom(to)));
+    /** The next row of a table that is asked for: most queries want few of the rows, and rows are cheaper than positions. */
+    const skip = (which: number): boolean => {
+      const { kind } = tables[which]!.columns;
+      const end = ends[which]!;
+      let row = next[which]!;
+      while (wanted !== undefined && row < end && !wanted.has(kind[row]!)) row++;
+      next[which] = row;
+      return row < end;
+    };
     for (let given = 0; given < limit;) {
-      const [a, b] = [next[0]!, next[1]!];
-      const [moreA, moreB] = [a < ends[0]!, b < ends[1]!];
+      const [moreA, moreB] = [skip(0), skip(1)];
       if (!moreA && !moreB) return;
+      const [a, b] = [next[0]!, next[1]!];
       const which = moreA && (!moreB || comparePositions(this.flow.position(a), this.rest.position(b)) <= 0) ? 0 : 1;
       const table = tables[which]!;
       const row = next[which]!++;
-      if (wanted !== undefined && !wanted.has(table.columns.kind[row]!)) continue;
       const event = table.event(row, this.names);
       if (matches?.(event) === false) continue;
       given++;

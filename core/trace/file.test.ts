@@ -1,4 +1,5 @@
 /** Recordings as files: whole again when read, clear errors when they are not what was written. */
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bundledKernelBtf } from '../../main/kernel-btf.ts';
@@ -43,6 +44,22 @@ describe('a file', () => {
     const { events } = readRecording(writeRecording(short, deflate), deflate);
     expect(events.totals()).toEqual(short.events.totals());
     expect(events.buckets(0, 0, 1e6, 8)).toEqual(short.events.buckets(0, 0, 1e6, 8));
+  });
+
+  it('of the first version is read as one of this', () => {
+    const old = new Uint8Array(readFileSync(new URL('./testing/version-1.bailout', import.meta.url)));
+    expect(new DataView(old.buffer).getUint32(8, true)).toBe(1);
+    const read = readRecording(old, deflate);
+    expect(read.complete).toBe(true);
+    expect(read.events.totals()).toMatchObject({ call: 9, return: 6, helper: 26, print: 2, throw: 1, phase: 14 });
+    const replay = new Replay(read, { kernelBtf: bundledKernelBtf() });
+    expect(replay.prepare()).toBe(true);
+    const again = replay.eventsBetween(replay.first, { run: 1, step: 0, phase: 0 });
+    expect(again.length).toBeGreaterThan(70);
+    expect([...again.events()]).toEqual([...read.events.events()].slice(0, again.length));
+    expect([...readRecording(writeRecording(read, deflate), deflate).events.events()]).toEqual([
+      ...read.events.events(),
+    ]);
   });
 
   it('grows while one records, and is good up to the last chunk when the writer is killed', () => {

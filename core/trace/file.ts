@@ -9,19 +9,22 @@ import { checkScenario } from '../kernel/scenario-file.ts';
 import type { Chunk, Compression } from './bytes.ts';
 import { altered, decodeChunk, encodeChunk, joined } from './bytes.ts';
 import { decodeOverflow, decodeRows, encodeOverflow, encodeRows } from './event-bytes.ts';
+import { upgradeRows } from './event-bytes-1.ts';
 import { EventIndex } from './events.ts';
 import type { RecordedHash, RecordedRun, Recording, RecordingSource, RecordingWriter, RunEnd } from './recording.ts';
 
 export type { Compression } from './bytes.ts';
 
 const MAGIC = 'BAILOUT\0';
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 const FILE_HEADER = 16;
 const MAX_FILE = 1024 * 1024 * 1024;
 const MAX_UNPACKED = 1024 * 1024 * 1024;
 
 /** From version n to n + 1, by n. What changes in the format adds a row here, and no reader of an older version goes. */
-const UPGRADERS: Readonly<Record<number, (chunks: readonly Chunk[]) => readonly Chunk[]>> = {};
+const UPGRADERS: Readonly<Record<number, (chunks: readonly Chunk[]) => readonly Chunk[]>> = {
+  1: (chunks) => chunks.map((chunk) => (chunk.type === 'FLOW' || chunk.type === 'REST' ? upgradeRows(chunk) : chunk)),
+};
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });

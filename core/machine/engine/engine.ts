@@ -11,7 +11,7 @@ export interface EngineImports {
   access(pc: number): number;
   /** A frame that is not a plain call's has reached its exit. */
   exit(pc: number): number;
-  /** The log of calls is full, or a step lies behind the last stretch in which they are counted. */
+  /** The log of calls is full. */
   drain(): void;
   /** An instruction that was counted has to leave the table of hits. */
   spill(pc: number, count: number): void;

@@ -1,8 +1,6 @@
 /** Frames in linear memory: what a call writes, and what an exit reads back. */
 import {
   FLOW_COUNTS,
-  FLOW_SHIFT,
-  FLOW_STRETCHES,
   FRAME_CALL,
   FRAME_CALLER,
   FRAME_FLAGS,
@@ -24,11 +22,10 @@ import {
   SAVED_R9,
   SHADOW,
   STACK_LOW,
-  STEP,
 } from './layout';
 import { TAG_BASE, markDirty } from './access.as';
 
-/** The log of calls is full, or a step lies behind the last stretch: TypeScript reads what is there and makes room. */
+/** The log of calls is full: TypeScript reads it and makes room. */
 @external('env', 'drain')
 declare function drain(): void;
 
@@ -116,12 +113,16 @@ export function refresh(frame: u32): void {
 @inline
 export function log(step: u64, pc: u32, what: u32): void {
   const end = load<u32>(LOG_END);
-  if (end) note(step, pc, what, end);
+  if (end) {
+    if (end == LOG_COUNTS) count(what);
+    else append(step, pc, what, end);
+  }
 }
 
-function note(step: u64, pc: u32, what: u32, end: u32): void {
-  if (end == LOG_COUNTS) count(step, what);
-  else append(step, pc, what, end);
+// @ts-ignore: decorator
+@inline
+function count(what: u32): void {
+  store<u32>(what << 2, load<u32>(what << 2, FLOW_COUNTS) + 1, FLOW_COUNTS);
 }
 
 function append(step: u64, pc: u32, what: u32, full: u32): void {
@@ -130,7 +131,7 @@ function append(step: u64, pc: u32, what: u32, full: u32): void {
     // Whoever listens may want no more rows.
     const end = load<u32>(LOG_END);
     if (end <= <u32>LOG_COUNTS) {
-      if (end) count(step, what);
+      if (end) count(what);
       return;
     }
   }
@@ -139,15 +140,4 @@ function append(step: u64, pc: u32, what: u32, full: u32): void {
   store<u32>(row, pc, 8);
   store<u32>(row, what, 12);
   store<u32>(LOG_NEXT, row + LOG_ROW);
-}
-
-function count(step: u64, what: u32): void {
-  let stretch: u64 = step >> <u64>load<u32>(FLOW_SHIFT);
-  if (stretch >= <u64>FLOW_STRETCHES) {
-    store<u64>(STEP, step);
-    drain();
-    stretch = step >> <u64>load<u32>(FLOW_SHIFT);
-  }
-  const at = (<u32>stretch << 3) + (what << 2);
-  store<u32>(at, load<u32>(at, FLOW_COUNTS) + 1, FLOW_COUNTS);
 }

@@ -5,7 +5,7 @@
  *     0x0000_1000  control block: registers, step counter, what a stop was about
  *     0x0000_2000  the allocator's heads: one row per size class
  *     0x0001_0000  dirty map: one byte per page of 4 KiB
- *     0x0003_0000  how many calls and returns there were, by stretches of steps
+ *     0x0003_0000  how many calls and returns there were
  *     0x0004_0000  span table: to which allocation span a unit of 16 KiB belongs
  *     0x0008_0000  log of calls and returns
  *     0x000c_0000  how often instructions were executed
@@ -55,13 +55,8 @@ export const SPANS = 0x40000;
 export const SPAN_SHIFT = 14;
 export const SPAN_SIZE = 16384;
 
-/**
- * Calls and returns that are only counted: first the shift that leads from a step to its stretch (u32), then for each stretch
- * how many calls and how many returns it has (u32 each). Like the log and the hits outside of what checkpoints hold.
- */
-export const FLOW_SHIFT = 0x30000;
-export const FLOW_COUNTS = 0x30010;
-export const FLOW_STRETCHES = 1024;
+/** How many calls and exits there were while they are only counted (u32 each). Like the log outside of what checkpoints hold. */
+export const FLOW_COUNTS = 0x30000;
 
 /** The log of calls and returns. Outside of what checkpoints hold: it is the observer's, not the program's. */
 export const LOG_BASE = 0x80000;
