@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import type { EventRow } from '../../../core/protocol/timeline.ts';
+import { cursorAfter, detailText, omittedText, sortedBy, stepText, toneOf, whereText } from './columns.ts';
+
+const ROW: EventRow = {
+  index: 0,
+  position: { run: 0, step: 1204, phase: 0 },
+  tick: 1204,
+  kind: 'helper',
+  program: 'classify',
+  function: 'inspect',
+  insn: 60,
+  frame: 0,
+  name: 'map_lookup_elem',
+  detail: '',
+};
+
+describe('a row of the table', () => {
+  it('names its moment as goto takes it', () => {
+    expect(stepText(ROW)).toBe('1,204');
+    expect(stepText({ ...ROW, position: { run: 0, step: 1204, phase: 3 } })).toBe('1,204.3');
+  });
+
+  it('shows arguments, result and what else there is', () => {
+    expect(detailText(ROW)).toBe('');
+    expect(detailText({ ...ROW, args: ['flows', '0x10'], value: '0' })).toBe('(flows, 0x10) = 0');
+    expect(detailText({ ...ROW, value: '7' })).toBe('7');
+    expect(detailText({ ...ROW, value: '7', detail: 'in flows' })).toBe('7  in flows');
+  });
+
+  it('says where it was', () => {
+    expect(whereText(ROW)).toBe('inspect');
+    expect(whereText({ ...ROW, line: 46, frame: 2 })).toBe('inspect:46 · frame 2');
+  });
+
+  it('has the colour of a throw when it is part of one', () => {
+    expect(['throw', 'phase', 'acquire', 'release', 'call'].map(toneOf)).toEqual([
+      'throw',
+      'throw',
+      'acquire',
+      'release',
+      'plain',
+    ]);
+  });
+});
+
+describe('the table', () => {
+  it('is sorted by a column, and the other way round with the second click', () => {
+    expect(sortedBy({ sort: 'time', descending: false }, 'name')).toEqual({ sort: 'name', descending: false });
+    expect(sortedBy({ sort: 'name', descending: false }, 'name')).toEqual({ sort: 'name', descending: true });
+    expect(sortedBy({ sort: 'name', descending: true }, 'name')).toEqual({ sort: 'name', descending: false });
+  });
+
+  it('says what is missing', () => {
+    expect(omittedText(12_345_678)).toBe('12,345,678 more were counted, not kept: narrow the range');
+  });
+
+  it('has a cursor that stays inside', () => {
+    expect(cursorAfter('ArrowDown', 9, 10, 5)).toBe(9);
+    expect(cursorAfter('PageUp', 3, 10, 5)).toBe(0);
+    expect(cursorAfter('End', 3, 10, 5)).toBe(9);
+    expect(cursorAfter('x', 3, 10, 5)).toBeUndefined();
+  });
+});

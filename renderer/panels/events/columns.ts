@@ -1,0 +1,84 @@
+/** The columns of the table of events, and what stands in them. */
+import type { EventQuery, EventRow } from '../../../core/protocol/timeline.ts';
+import { count } from '../../common/format.ts';
+
+export type Sort = EventQuery['sort'];
+
+export interface Column {
+  readonly id: 'time' | 'kind' | 'name' | 'detail' | 'where' | 'insn';
+  readonly title: string;
+  /** Absent: the table cannot be sorted by it. */
+  readonly sort?: Sort;
+}
+
+export const COLUMNS: readonly Column[] = [
+  { id: 'time', title: 'step', sort: 'time' },
+  { id: 'kind', title: 'kind', sort: 'kind' },
+  { id: 'name', title: 'name', sort: 'name' },
+  { id: 'detail', title: 'arguments and result' },
+  { id: 'where', title: 'where' },
+  { id: 'insn', title: 'insn', sort: 'insn' },
+];
+
+/** `164`, and phases of an unwinding as `164.3`, as `goto` takes it. */
+export function stepText({ position: { step, phase } }: EventRow): string {
+  return phase === 0 ? count(step) : `${count(step)}.${phase}`;
+}
+
+/** `(0x10, 7) = 0  stored in flows`. */
+export function detailText({ args, value, detail }: EventRow): string {
+  const call = args === undefined ? '' : `(${args.join(', ')})`;
+  const result = value === undefined ? '' : args === undefined ? value : ` = ${value}`;
+  return [`${call}${result}`, detail].filter((part) => part !== '').join('  ');
+}
+
+export function whereText({ function: name, line, frame }: EventRow): string {
+  return `${name}${line === undefined ? '' : `:${line}`}${frame === 0 ? '' : ` · frame ${frame}`}`;
+}
+
+/** Kinds that a throw is made of: they have its colour, and a sign. */
+const THROWN: ReadonlySet<string> = new Set(['throw', 'phase', 'exception-callback', 'fault']);
+
+export type Tone = 'throw' | 'acquire' | 'release' | 'plain';
+
+export function toneOf(kind: string): Tone {
+  if (THROWN.has(kind)) return 'throw';
+  return kind === 'acquire' || kind === 'release' ? kind : 'plain';
+}
+
+/** A sign for each tone, since colours alone do not tell. */
+export const SIGNS: Readonly<Record<Tone, string>> = { throw: '!', acquire: '◆', release: '◇', plain: '' };
+
+/** A click on a column's head: sorts by it, and the other way round when it is so already. */
+export function sortedBy(
+  now: { readonly sort: Sort; readonly descending: boolean },
+  sort: Sort,
+): { sort: Sort; descending: boolean } {
+  return { sort, descending: now.sort === sort && !now.descending };
+}
+
+export interface Example {
+  readonly filter: string;
+  readonly about: string;
+}
+
+export const EXAMPLES: readonly Example[] = [
+  { filter: 'kfunc:bpf_cpumask_release', about: 'calls of one kfunc' },
+  { filter: 'acquire release', about: 'resources taken and let go' },
+  { filter: 'throw phase', about: 'what an unwinding did' },
+  { filter: 'helper -frame:0', about: 'helper calls outside of the innermost frame' },
+  { filter: 'map:flows', about: 'changes of one map' },
+];
+
+/** `12,345,678 more were counted, not kept: narrow the range`. */
+export function omittedText(omitted: number): string {
+  return `${count(omitted)} more were counted, not kept: narrow the range`;
+}
+
+/** Where the cursor goes with a key; undefined for keys that mean something elsewhere. */
+export function cursorAfter(key: string, at: number, total: number, page: number): number | undefined {
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: total - 1 }[
+    key
+  ];
+  return to === undefined ? undefined : Math.max(0, Math.min(to, total - 1));
+}
