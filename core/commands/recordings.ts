@@ -20,7 +20,7 @@ const SHOWN = 100;
 const recordings = new WeakMap<Session, { readonly recording: Recording; readonly runs: number }>();
 
 /** The recording that is replayed, or one of the runs so far: recorded anew, which gives the same runs to the last bit. */
-function recordingOf(context: Context): Recording {
+export function recordingOf(context: Context): Recording {
   const { session, host, memory } = context;
   const known = recordings.get(session);
   if (known !== undefined && known.runs === session.requests.length) return known.recording;
@@ -93,7 +93,7 @@ const replay: Command = {
   },
 };
 
-const EXPORTS: Readonly<Record<string, (recording: Recording) => Iterable<string>>> = {
+export const EXPORTS: Readonly<Record<string, (recording: Recording) => Iterable<string>>> = {
   perfetto: perfettoJson,
   csv,
   folded,

@@ -36,7 +36,7 @@ function kernelOf(session: Session): Kernel {
   return session.isRunning ? session.machine.kernel : session.liveTimeline().machine.kernel;
 }
 
-function mapNamed(session: Session, name: string): BpfMap {
+export function mapNamed(session: Session, name: string): BpfMap {
   const map = kernelOf(session).maps.byName(name);
   if (map !== undefined) return map;
   const near = nearest(
@@ -171,7 +171,8 @@ function listMaps(session: Session): { text: string; data: unknown } {
   return { text: rows.length === 0 ? 'The object has no maps.' : table(rows), data };
 }
 
-function changeMap(
+/** Between runs, as user space would. Keys and values are expressions or bytes. */
+export function changeMap(
   session: Session,
   found: BpfMap,
   key: string,

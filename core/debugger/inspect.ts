@@ -195,8 +195,25 @@ export interface MapEntryView {
   readonly value: string;
 }
 
-/** Elements of a map with the types that the object gives them. Looking at them changes nothing. */
+/** An element with its bytes. */
+export interface MapElementView extends MapEntryView {
+  readonly keyBytes: string;
+  readonly valueBytes: string;
+}
+
+/** Elements of a map with the types that the object gives them. */
 export function mapEntries(session: Session, machine: Machine, map: BpfMap, limit: number): MapEntryView[] {
+  return mapElements(session, machine, map, 0, limit).map(({ key, value }) => ({ key, value }));
+}
+
+/** The same from an element on, also as bytes. Looking at them changes nothing. */
+export function mapElements(
+  session: Session,
+  machine: Machine,
+  map: BpfMap,
+  from: number,
+  limit: number,
+): MapElementView[] {
   const { btf } = session.symbols;
   const read = (address: bigint, size: number): Uint8Array => {
     const offset = machine.memory.offset(address);
@@ -204,18 +221,25 @@ export function mapEntries(session: Session, machine: Machine, map: BpfMap, limi
       ? readMemory(machine, address, size)
       : machine.memory.bytes.slice(offset, offset + size);
   };
+  const bytesOf = (offset: number, size: number): string =>
+    Array.from(read(machine.memory.pointer(offset), size), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
   const show = (typeId: number, offset: number, size: number): string => {
-    const address = machine.memory.pointer(offset);
-    if (btf === undefined || typeId === 0)
-      return Array.from(read(address, size), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
-    return formatValue({ kind: 'place', type: btfType(btf, typeId), address }, read);
+    if (btf === undefined || typeId === 0) return bytesOf(offset, size);
+    return formatValue({ kind: 'place', type: btfType(btf, typeId), address: machine.memory.pointer(offset) }, read);
   };
+  const { keySize, valueSize, definition } = map;
   return unseen(machine, 64, () => {
-    const entries: MapEntryView[] = [];
+    const entries: MapElementView[] = [];
+    let index = 0;
     for (const { key, value } of map.elements()) {
       if (entries.length >= limit) break;
-      const shown = show(map.definition.keyTypeId, key, map.keySize);
-      entries.push({ key: shown, value: show(map.definition.valueTypeId, value, map.valueSize) });
+      if (index++ < from) continue;
+      entries.push({
+        key: show(definition.keyTypeId, key, keySize),
+        value: show(definition.valueTypeId, value, valueSize),
+        keyBytes: bytesOf(key, keySize),
+        valueBytes: bytesOf(value, valueSize),
+      });
     }
     return entries;
   });

@@ -120,14 +120,23 @@ export class Session {
   }
 
   /** What the verifier says about a program. Asked once; the log is that of errors alone, since a long one takes longer than the run. */
-  verification(program: Program = this.program): Verification {
+  verification(program: Program = this.program, isCancelled?: () => boolean): Verification {
     let known = this.#verifications.get(program);
     if (known === undefined) {
       if (program.loadError !== undefined) throw program.loadError;
-      known = verify(program, this.#profile === undefined ? {} : { profile: this.#profile });
+      known = verify(program, {
+        ...(this.#profile === undefined ? {} : { profile: this.#profile }),
+        ...(isCancelled === undefined ? {} : { isCancelled }),
+      });
+      // What was cut off is no word about the program.
+      if (isCancelled?.() === true) throw new BailoutError('CANCELLED', 'This was cancelled.');
       this.#verifications.set(program, known);
     }
     return known;
+  }
+
+  isVerified(program: Program): boolean {
+    return this.#verifications.has(program);
   }
 
   /** The verifier's log of the selected program, in as much detail as asked. */
@@ -248,7 +257,8 @@ export class Session {
     const { machine } = this.timeline;
     const at = machine.location;
     search.begin(machine);
-    if (at === undefined || search.stops(at.program)?.[at.insn] !== 1 || search.test(machine) !== 'hit') return undefined;
+    if (at === undefined || search.stops(at.program)?.[at.insn] !== 1 || search.test(machine) !== 'hit')
+      return undefined;
     return this.#report('hit', search, this.position);
   }
 
@@ -461,6 +471,32 @@ export class Session {
     };
     this.breakpoints.push(breakpoint);
     return breakpoint;
+  }
+
+  /** At an instruction of whichever program. */
+  addBreakpointAt(program: Program, insn: number): Breakpoint {
+    const location: Location = { kind: 'instruction', insn };
+    const breakpoint: Breakpoint = {
+      id: this.#nextId++,
+      location,
+      text: `*${insn}`,
+      temporary: false,
+      enabled: true,
+      hits: 0,
+      ignore: 0,
+      insns: resolveLocation(location, this.object, program),
+    };
+    this.breakpoints.push(breakpoint);
+    return breakpoint;
+  }
+
+  /** Gives a breakpoint another condition, or none. */
+  setCondition(id: number, condition: CompiledExpression | undefined): void {
+    const index = this.breakpoints.findIndex((breakpoint) => breakpoint.id === id);
+    const found = this.breakpoints[index];
+    if (found === undefined) throw new BailoutError('NO_BREAKPOINT', `There is no breakpoint ${id}.`);
+    const { condition: _, ...rest } = found;
+    this.breakpoints[index] = condition === undefined ? rest : { ...rest, condition };
   }
 
   addWatchpoint(text: string): Watchpoint {

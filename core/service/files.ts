@@ -1,6 +1,6 @@
 /** Opening what is dropped or chosen, and saving. What a file is shows in its bytes. A file that is none changes nothing. */
 import { BailoutError } from '../errors.ts';
-import { rememberObject } from '../commands/recordings.ts';
+import { EXPORTS, recordingOf, rememberObject } from '../commands/recordings.ts';
 import { choosePacket } from '../commands/world.ts';
 import { Session } from '../debugger/session.ts';
 import { loadObject } from '../object/object.ts';
@@ -8,10 +8,11 @@ import { ethernetFrame, packetOfCapture } from '../kernel/pcap.ts';
 import type { Scenario } from '../kernel/scenario.ts';
 import { parseScenario, withCapturedPacket } from '../kernel/scenario-file.ts';
 import type { DroppedFile } from '../protocol/api.ts';
-import { readRecording } from '../trace/file.ts';
+import { readRecording, writeRecording } from '../trace/file.ts';
 import { Replay } from '../trace/replay.ts';
 import type { Desk } from './desk.ts';
 import { stopView } from './desk.ts';
+import { verificationOf } from './verifier-view.ts';
 import { exampleOf } from './examples.ts';
 
 export type FileKind = 'object' | 'recording' | 'capture' | 'scenario';
@@ -81,7 +82,19 @@ function openObject(desk: Desk, name: string, bytes: Uint8Array, scenario: Scena
     desk.begin(session, { name, bytes });
     rememberObject(desk.context, name);
   });
+  verifySelected(desk);
   desk.stop = stopView('loaded', `${name} is loaded`);
+}
+
+/** The state has the verdict of the selected program. Cancelling leaves it open. */
+function verifySelected(desk: Desk): void {
+  const { session } = desk;
+  if (!session.hasProgram || session.program.loadError !== undefined) return;
+  try {
+    verificationOf(desk, session.program);
+  } catch (error) {
+    if (!(error instanceof BailoutError)) throw error;
+  }
 }
 
 function openRecording(desk: Desk, name: string, bytes: Uint8Array): void {
@@ -98,6 +111,7 @@ function openRecording(desk: Desk, name: string, bytes: Uint8Array): void {
     });
     desk.scenarioName = 'of the recording';
   });
+  verifySelected(desk);
   desk.stop = stopView('loaded', `${name} is opened`);
 }
 
@@ -120,4 +134,40 @@ function openScenario(desk: Desk, name: string, bytes: Uint8Array): void {
   desk.files.set(name, bytes);
   desk.scenarioName = name;
   desk.stop = stopView('loaded', `${name} is the scenario`);
+}
+
+// ---- saving -----------------------------------------------------------------------------------------------------------
+
+/** `deep-throw` for `deep-throw.bpf.o`. */
+function baseOf(desk: Desk): string {
+  return desk.session.object.name.replace(/(\.bpf)?\.o$/, '');
+}
+
+export function saved(desk: Desk): DroppedFile {
+  return desk.silently('saving the runs', () => ({
+    name: `${baseOf(desk)}.bailout`,
+    bytes: writeRecording(recordingOf(desk.context), desk.host.compression),
+  }));
+}
+
+const ENDINGS: Readonly<Record<'perfetto' | 'csv' | 'folded', string>> = {
+  perfetto: 'perfetto.json',
+  csv: 'csv',
+  folded: 'folded',
+};
+
+export function exported(desk: Desk, format: 'perfetto' | 'csv' | 'folded'): DroppedFile {
+  const pieces = EXPORTS[format];
+  if (pieces === undefined) throw new BailoutError('USAGE', `There is no format \`${String(format)}\`.`);
+  return desk.silently(`writing ${format}`, () => {
+    const encoder = new TextEncoder();
+    const parts = Array.from(pieces(recordingOf(desk.context)), (piece) => encoder.encode(piece));
+    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    return { name: `${baseOf(desk)}.${ENDINGS[format]}`, bytes };
+  });
 }

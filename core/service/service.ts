@@ -3,24 +3,41 @@ import { BailoutError } from '../errors.ts';
 import type { Profile } from '../exceptions/profile.ts';
 import type { Program } from '../object/program.ts';
 import type { CommandInfo, CommandResult, DroppedFile, ExampleInfo, Move, SessionApi } from '../protocol/api.ts';
-import type { CodeMode, CodeRow, CodeSummary, SearchResult } from '../protocol/code.ts';
-import type { Position, SessionState, StopView } from '../protocol/state.ts';
+import type { CodeMode, CodeNotes, CodeRow, CodeSummary, SearchResult } from '../protocol/code.ts';
+import type { MapPage, MapSummary, OutputPage } from '../protocol/maps.ts';
+import type { Direction, Position, SessionState, StopView } from '../protocol/state.ts';
+import type { EventPage, EventQuery, RangeSummary, RunPage, TimelineView } from '../protocol/timeline.ts';
+import type {
+  ExplorationView,
+  KnownHereView,
+  LogLevel,
+  LogLine,
+  LogSummary,
+  VerificationView,
+} from '../protocol/verifier.ts';
 import type { MomentView, Wants } from '../protocol/views.ts';
+import { addBreakpoint, changeBreakpoint, toggleBreakpoint } from './breakpoints.ts';
 import { Code, programNamed } from './code.ts';
-import { Desk, stopView } from './desk.ts';
+import { Desk, notRunning, stopView } from './desk.ts';
 import { exampleInfos } from './examples.ts';
-import { openExample, openFile } from './files.ts';
+import { exported, openExample, openFile, saved } from './files.ts';
 import { go } from './going.ts';
 import type { ServiceHost } from './host.ts';
+import type { Log } from './log.ts';
+import { editMap, mapPage, mapSummaries, outputPage } from './maps-view.ts';
 import { momentView } from './moment.ts';
+import { runPage } from './runs-view.ts';
 import { stateView } from './state-view.ts';
+import { Logs, verificationOf, verificationView } from './verifier-view.ts';
 
-export class Service {
+export class Service implements SessionApi {
   readonly #desk: Desk;
+  readonly #logs: Logs;
   #codes = new Map<Program, Code>();
 
   constructor(host: ServiceHost) {
     this.#desk = new Desk(host);
+    this.#logs = new Logs(this.#desk);
   }
 
   get revision(): number {
@@ -39,6 +56,14 @@ export class Service {
     return { what };
   }
 
+  save(): DroppedFile {
+    return saved(this.#desk);
+  }
+
+  export(format: 'perfetto' | 'csv' | 'folded'): DroppedFile {
+    return exported(this.#desk, format);
+  }
+
   examples(): readonly ExampleInfo[] {
     return exampleInfos();
   }
@@ -50,14 +75,17 @@ export class Service {
 
   #renewed(): void {
     this.#codes.clear();
+    this.#logs.clear();
     this.#desk.changed(true);
   }
 
   // ---- programs -------------------------------------------------------------------------------------------------------
 
   select(program: string): void {
-    this.#desk.session.select(program);
-    this.#desk.changed();
+    this.#changing(() => {
+      const selected = this.#desk.session.select(program);
+      if (selected.loadError === undefined) verificationOf(this.#desk, selected);
+    });
   }
 
   setProfile(profile: Profile | undefined): void {
@@ -68,6 +96,42 @@ export class Service {
       profile === undefined ? 'Each program has its own profile' : `Profile ${profile}`,
     );
     this.#renewed();
+  }
+
+  verification(program: string): VerificationView {
+    return verificationView(verificationOf(this.#desk, this.#program(program)));
+  }
+
+  exploration(_program: string): ExplorationView {
+    throw new BailoutError('NOT_YET', 'Not yet.');
+  }
+
+  known(_program: string, _insn: number): KnownHereView {
+    throw new BailoutError('NOT_YET', 'Not yet.');
+  }
+
+  log(program: string, level: LogLevel): LogSummary {
+    return this.#log(program, level).summary();
+  }
+
+  logLines(program: string, level: LogLevel, from: number, to: number): readonly LogLine[] {
+    return this.#log(program, level).lines(from, to);
+  }
+
+  logLinesOf(program: string, level: LogLevel, insn: number): SearchResult {
+    return this.#log(program, level).linesOf(insn);
+  }
+
+  searchLog(program: string, level: LogLevel, text: string): SearchResult {
+    return this.#log(program, level).search(text);
+  }
+
+  #log(name: string, level: LogLevel): Log {
+    return this.#logs.of(this.#desk.session, this.#program(name), level);
+  }
+
+  #program(name: string): Program {
+    return programNamed(this.#desk.session.object.programs, name);
   }
 
   // ---- code -----------------------------------------------------------------------------------------------------------
@@ -92,13 +156,16 @@ export class Service {
     return this.#code(program).search(text, mode);
   }
 
+  codeNotes(_program: string, _from: number, _to: number, _frame: number): CodeNotes {
+    throw new BailoutError('NOT_YET', 'Not yet.');
+  }
+
   #code(name: string): Code {
-    const { session } = this.#desk;
-    const program = programNamed(session.object.programs, name);
+    const program = this.#program(name);
     let code = this.#codes.get(program);
     if (code === undefined) {
       // A rejection ends the verifier's way: what it did not reach is not dead.
-      const verification = program.loadError === undefined ? session.verification(program) : undefined;
+      const verification = program.loadError === undefined ? verificationOf(this.#desk, program) : undefined;
       code = new Code(program, verification?.verdict === 'accepted' ? verification.seen : undefined);
       this.#codes.set(program, code);
     }
@@ -124,6 +191,104 @@ export class Service {
 
   at(position: Position, wants: Wants): MomentView {
     return momentView(this.#desk, position, wants);
+  }
+
+  whoWrote(text: string, frame: number): ReturnType<SessionApi['whoWrote']> {
+    const desk = this.#desk;
+    if (!desk.isRunning) throw notRunning();
+    return desk.work('looking backwards', (limits) =>
+      desk.inFrame(frame, (session) => {
+        const written = session.whoWrote(text, limits);
+        return written === undefined
+          ? null
+          : { position: written.position, insn: written.insn, program: written.program.name };
+      }),
+    );
+  }
+
+  // ---- stopping -------------------------------------------------------------------------------------------------------
+
+  addBreakpoint(text: string, condition?: string): number {
+    return this.#changing(() => addBreakpoint(this.#desk.session, text, condition));
+  }
+
+  toggleBreakpoint(program: string, insn: number): void {
+    this.#changing(() => toggleBreakpoint(this.#desk.session, program, insn));
+  }
+
+  addWatchpoint(text: string): number {
+    return this.#changing(() => this.#desk.session.addWatchpoint(text).id);
+  }
+
+  changeBreakpoint(id: number, change: Parameters<SessionApi['changeBreakpoint']>[1]): void {
+    this.#changing(() => changeBreakpoint(this.#desk.session, id, change));
+  }
+
+  deleteBreakpoint(id: number): void {
+    this.#changing(() => this.#desk.session.delete(id));
+  }
+
+  addBookmark(name: string): number {
+    if (!this.#desk.isRunning) throw notRunning();
+    return this.#changing(() => this.#desk.session.addBookmark(name).id);
+  }
+
+  deleteBookmark(id: number): void {
+    this.#changing(() => this.#desk.session.deleteBookmark(id));
+  }
+
+  #changing<T>(action: () => T): T {
+    try {
+      return action();
+    } finally {
+      this.#desk.changed();
+    }
+  }
+
+  // ---- what happened --------------------------------------------------------------------------------------------------
+
+  runs(filter: string, from: number, count: number): RunPage {
+    return runPage(this.#desk, filter, from, count);
+  }
+
+  timeline(_run: number, _from: number, _to: number, _pixels: number): TimelineView {
+    throw new BailoutError('NOT_YET', 'Not yet.');
+  }
+
+  moment(run: number, tick: number): Position {
+    if (!this.#desk.isRunning) throw notRunning();
+    return this.#desk.runs.of(run).positionOf(tick);
+  }
+
+  summary(_run: number, _from: number, _to: number): RangeSummary {
+    throw new BailoutError('NOT_YET', 'Not yet.');
+  }
+
+  findEvent(_run: number, _filter: string, _tick: number, _direction: Direction): Position | null {
+    throw new BailoutError('NOT_YET', 'Not yet.');
+  }
+
+  events(_query: EventQuery): EventPage {
+    throw new BailoutError('NOT_YET', 'Not yet.');
+  }
+
+  output(from: number, count: number): OutputPage {
+    return outputPage(this.#desk, from, count);
+  }
+
+  // ---- maps -----------------------------------------------------------------------------------------------------------
+
+  maps(): readonly MapSummary[] {
+    return mapSummaries(this.#desk);
+  }
+
+  mapEntries(name: string, from: number, count: number): MapPage {
+    return mapPage(this.#desk, name, from, count);
+  }
+
+  editMap(name: string, key: string, value?: string): void {
+    editMap(this.#desk, name, key, value);
+    this.#desk.changed(true);
   }
 
   // ---- terminal -------------------------------------------------------------------------------------------------------

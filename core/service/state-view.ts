@@ -77,7 +77,8 @@ function programSummary(program: Program): ProgramSummary {
 function programPart(session: Session): Pick<SessionState, 'program' | 'verdict'> {
   if (!session.hasProgram) return {};
   const { program } = session;
-  if (program.loadError !== undefined) return { program: program.name };
+  // A verification that was cancelled is none, and the state is no reason for another.
+  if (!session.isVerified(program)) return { program: program.name };
   return { program: program.name, verdict: verdictSummary(session.verification()) };
 }
 

@@ -16,7 +16,7 @@ function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
 }
 
-function readFile(path: string): Uint8Array {
+export function readFile(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (cause) {
