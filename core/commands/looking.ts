@@ -18,6 +18,7 @@ import {
 } from '../debugger/inspect.ts';
 import type { Session } from '../debugger/session.ts';
 import { baseName, lineAt } from '../debugger/source.ts';
+import { claimsOutput } from './claims.ts';
 import type { Command, Output } from './command.ts';
 import { countOf, table, usageError, words } from './command.ts';
 import { events } from './recordings.ts';
@@ -308,6 +309,7 @@ const TOPICS: Readonly<Record<string, { readonly summary: string; show(session: 
       return { text: text === '' ? 'The object has no maps.' : text, data };
     },
   },
+  claims: { summary: 'what the verifier says about registers and stack here', show: claimsOutput },
   breakpoints: { summary: 'breakpoints and watchpoints', show: breakpointsOutput },
   runs: {
     summary: 'the runs so far',

@@ -6,10 +6,30 @@ import { FIRST_FRAME, REGS } from '../machine/engine/layout.ts';
 import type { Frame } from '../machine/frames.ts';
 import { savedAt } from '../machine/frames.ts';
 import type { Machine } from '../machine/machine.ts';
+import type { Program } from '../object/program.ts';
 import type { ClaimedFrame, ClaimedState, Claims } from '../verifier/claims/claims.ts';
 import { CLAIMED_REGISTERS, registerClaim, registerRow, slotClaim, slotRow } from '../verifier/claims/claims.ts';
+import { claimsOf } from '../verifier/claims/collect.ts';
 import { sameRow } from '../verifier/claims/rows.ts';
+import type { Verification } from '../verifier/verification.ts';
 import { ConcreteState } from './claimed-values.ts';
+import type { Session } from './session.ts';
+
+const known = new WeakMap<Verification, Claims>();
+
+/** Claims about a program of a session: collected when they are first asked for, and as long as its verification stands. */
+export function sessionClaims(session: Session, program: Program, isCancelled?: () => boolean): Claims {
+  const verification = session.verification(program);
+  let claims = known.get(verification);
+  if (claims === undefined) {
+    claims = claimsOf(program, {
+      profile: verification.profile,
+      ...(isCancelled === undefined ? {} : { isCancelled }),
+    });
+    if (claims.incomplete !== 'cancelled') known.set(verification, claims);
+  }
+  return claims;
+}
 
 /** What is claimed of one register or stack slot. */
 export interface ClaimView {
@@ -43,12 +63,16 @@ export function claimAt(machine: Machine, claims: Claims, frame: number): FrameC
   const { chain, inner } = chainOf(all, claims, frame);
   const states = (claims.states[chain.at(-1)!.insn] ?? []).filter(({ frames }) => standsAt(frames, chain));
   const index = chain.length - 1 - (frame - inner);
-  // A phase of an unwinding has changed what the instruction found.
-  const binding = claims.incomplete === undefined && machine.unwinding === undefined;
+  const binding = claims.incomplete === undefined && standsBefore(machine);
   const place = new Place(machine, all, frame, inner > 0);
   const comparison = new Comparison(new ConcreteState(machine, claims, chain), place, index);
   for (const state of states) if (comparison.add(state)) break;
   return view(claims, chosen.insn, states, comparison, index, binding, place);
+}
+
+/** Whether the instruction has yet to run: at the end of a run it has, and an unwinding takes away what it found. */
+function standsBefore({ unwinding, phase, end }: Machine): boolean {
+  return end?.kind !== 'exit' && (unwinding === undefined || phase >= unwinding.steps.length);
 }
 
 /** The frames that are verified together with the chosen one, outermost first, and which frame is the innermost of them. */

@@ -1,0 +1,105 @@
+/**
+ * `npm run fuzz:claims -- [--runs N] [--seed S] [--steps N] [--only TEXT]`: does what the verifier claims hold? Verifies and runs the
+ * examples, generated programs, and the corpus where it is on this machine, and compares every register and stack slot of every frame at every
+ * step. Exit status 1 when a value lies outside of what was claimed.
+ */
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseScenario } from '../../core/kernel/scenario-file.ts';
+import type { Scenario } from '../../core/kernel/scenario.ts';
+import { loadObject } from '../../core/object/object.ts';
+import type { ObjectFile, Program } from '../../core/object/program.ts';
+import { claimsOf } from '../../core/verifier/claims/collect.ts';
+import type { Claims } from '../../core/verifier/claims/claims.ts';
+import { verify } from '../../core/verifier/verify.ts';
+import { bundledKernelBtf } from '../../main/kernel-btf.ts';
+import { kernelBtf } from '../conformance/kernel-btf.ts';
+import { loadCorpusObject } from '../conformance/loading.ts';
+import { corpusFolder } from '../conformance/reference.ts';
+import { emptyClaimsTally, firstViolation } from './claims.ts';
+import { generate } from './unwind/generate.ts';
+import { loadWorld, toProgram } from './unwind/world.ts';
+
+function option(name: string, fallback: number): number {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? fallback : Number(process.argv[at + 1]);
+}
+
+const runs = option('runs', 500);
+const firstSeed = option('seed', 1);
+const maxSteps = option('steps', 2000);
+const onlyAt = process.argv.indexOf('--only');
+const only = onlyAt < 0 ? '' : (process.argv[onlyAt + 1] ?? '');
+const tally = emptyClaimsTally();
+const incomplete = new Map<string, number>();
+const found: string[] = [];
+let programs = 0;
+let collecting = 0;
+
+function check(
+  object: ObjectFile,
+  program: Program,
+  scenario: Scenario,
+  seed: number | undefined,
+  steps: number,
+): void {
+  if (program.loadError !== undefined || !`${object.name} ${program.name}`.includes(only)) return;
+  const verification = verify(program, { logLevel: 0 });
+  if (verification.verdict === 'rejected') return;
+  programs++;
+  const known = new Map<Program, Claims>();
+  const began = performance.now();
+  known.set(program, claimsOf(program));
+  collecting += performance.now() - began;
+  const why = known.get(program)?.incomplete;
+  if (why !== undefined) incomplete.set(why, (incomplete.get(why) ?? 0) + 1);
+  if (why !== undefined && process.argv.includes('--verbose')) console.log(`${object.name} ${program.name}: ${why}`);
+  try {
+    const violation = firstViolation(
+      {
+        object,
+        program,
+        verification,
+        claimsOf: (target) => known.get(target),
+        scenario,
+        maxSteps: steps,
+        ...(seed === undefined ? {} : { seed }),
+      },
+      tally,
+    );
+    if (violation !== undefined) found.push(`${object.name} ${violation}`);
+  } catch (error) {
+    found.push(`${object.name} ${program.name}: ${error instanceof Error ? (error.stack ?? '') : String(error)}`);
+  }
+}
+
+const examples = new URL('../../examples/', import.meta.url);
+const names = readdirSync(examples);
+for (const name of names.filter((each) => each.endsWith('.bpf.o'))) {
+  const object = loadObject(readFileSync(new URL(name, examples)), { name, kernelBtf: bundledKernelBtf() });
+  for (const file of names.filter((each) => each.endsWith('.json'))) {
+    const scenario = parseScenario(readFileSync(new URL(file, examples), 'utf8'), file);
+    if (name.startsWith(file.replace(/\.json$/, '').split('-malformed')[0] ?? ''))
+      for (const program of object.programs) check(object, program, scenario, undefined, 100_000);
+  }
+}
+console.log(`examples: ${tally.steps} steps`);
+const world = loadWorld();
+for (let seed = firstSeed; seed < firstSeed + runs; seed++)
+  check(world, toProgram(world, generate(seed)), {}, seed, 100_000);
+console.log(`generated: ${tally.steps} steps, ${tally.throws} throws`);
+const corpus = corpusFolder();
+if (corpus !== undefined && !process.argv.includes('--no-corpus')) {
+  const btf = kernelBtf();
+  for (const name of readdirSync(corpus).filter((each) => each.endsWith('.bpf.o'))) {
+    const object = loadCorpusObject(name, readFileSync(join(corpus, name)), btf);
+    for (const program of object.programs) check(object, program, {}, undefined, maxSteps);
+  }
+}
+for (const violation of found.slice(0, option('show', 20))) console.log(violation);
+console.log(
+  `${programs} programs, claims collected in ${(collecting / 1000).toFixed(1)} s; ${tally.steps} steps, ${tally.frames} frames, ${tally.values} values, ${tally.throws} throws`,
+);
+console.log(`incomplete: ${[...incomplete].map(([why, count]) => `${why} ${count}`).join(', ') || 'none'}`);
+console.log(found.length === 0 ? 'no violation' : `${found.length} violations`);
+process.exitCode = found.length === 0 ? 0 : 1;
