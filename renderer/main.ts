@@ -5,7 +5,10 @@ import DockWatermark from './layout/DockWatermark.vue';
 import PanelBox from './layout/PanelBox.vue';
 import PanelRemark from './layout/PanelRemark.vue';
 import PanelTab from './layout/PanelTab.vue';
+import { followTheme } from './theme/theme.ts';
 import './theme/base.css';
+
+followTheme();
 
 createApp(App)
   .use(createPinia())

@@ -4,6 +4,7 @@ import type { Direction, Profile } from '../../core/protocol/state.ts';
 import { cyclePanels, nextTab, openPanel, resetLayout, toggleMaximized, usePreset } from '../layout/dock.ts';
 import { PANELS } from '../layout/panels.ts';
 import { PRESETS } from '../layout/presets.ts';
+import { toggleScreenReader } from '../panels/terminal/input.ts';
 import { useSession } from '../session/store.ts';
 import type { ThemeChoice } from '../theme/theme.ts';
 import { chooseTheme } from '../theme/theme.ts';
@@ -293,6 +294,13 @@ function view(session: SessionStore): readonly PageCommand[] {
     { id: 'view.previousPanel', title: 'To the panel before', group: 'View', can: always, run: () => cyclePanels(-1) },
     { id: 'view.nextTab', title: 'To the next tab', group: 'View', can: always, run: () => nextTab(1) },
     { id: 'view.previousTab', title: 'To the tab before', group: 'View', can: always, run: () => nextTab(-1) },
+    {
+      id: 'view.screenReader',
+      title: 'Read out the terminal, or not',
+      group: 'View',
+      can: always,
+      run: toggleScreenReader,
+    },
     {
       id: 'view.palette',
       title: 'All commands',
