@@ -1,10 +1,25 @@
-/** What a developer can do, best first. */
+/**
+ * What a developer can do, best first. Where an assertion would help, the places on the path at which the value is in a
+ * register are found, and each is tried: the program is verified with the test written in.
+ */
+import type { Instruction } from '../../isa/instructions.ts';
+import { lineAt } from '../../object/places.ts';
 import type { VerifyOptions } from '../verification.ts';
+import { verify } from '../verify.ts';
+import { ROW } from '../state/state.ts';
+import { PTR_TO_CTX, PTR_TO_PACKET_END } from '../state/types.ts';
+import type { Demand } from './bounds-backwards.ts';
+import { demandsBackwards } from './bounds-backwards.ts';
 import type { Captured } from './capture.ts';
-import type { Case, Explanation, Rule } from './case.ts';
-import type { Suggestion } from './diagnosis.ts';
+import type { Advice, Case, Explanation, Rule } from './case.ts';
+import type { Suggestion, SuggestionPlace, Trial } from './diagnosis.ts';
+import type { PacketEnd } from './edit.ts';
+import { boundTest, insertBefore, nullReturn, nullTest, packetTest } from './edit.ts';
+import { nameAt } from './names.ts';
+import { isSlotPlace, placeFrame, placeIndex } from './record.ts';
 import type { Writer } from './steps.ts';
 import type { Found } from './trace-values.ts';
+import { baseOf, grouped, isScalar, mayBeNull, plural, rangeOf } from './words.ts';
 
 export interface Material {
   readonly subject: Case;
@@ -21,18 +36,211 @@ export interface Trying {
   readonly verifyOptions: VerifyOptions;
 }
 
-export function suggestionsFor({ rule, explanation }: Material, _trying: Trying): Suggestion[] {
-  const suggestions: Suggestion[] = [];
-  for (const advice of explanation.advice ?? []) {
-    if (advice.kind !== 'text') continue;
-    suggestions.push({
-      text: advice.text,
-      ...(advice.code === undefined ? {} : { code: advice.code }),
-      tried: { kind: 'untried' },
-      elsewhere: [],
-    });
+/** One way to carry a suggestion out. */
+interface Draft {
+  readonly insn: number;
+  readonly code: string;
+  readonly text: string;
+  readonly rows: readonly Partial<Instruction>[] | undefined;
+}
+
+/** Places that are tried for one suggestion. */
+const MAX_TRIALS = 5;
+const UNTRIED: Trial = { kind: 'untried' };
+
+export function suggestionsFor(material: Material, trying: Trying): Suggestion[] {
+  const suggestions = (material.explanation.advice ?? []).flatMap((advice) => carriedOut(material, trying, advice));
+  if (suggestions.length === 0 && material.rule.hint !== undefined)
+    suggestions.push({ text: material.rule.hint, tried: UNTRIED, elsewhere: [] });
+  // What was tried and does it comes first; what was tried and does not, last.
+  const rank = ({ tried }: Suggestion): number => (tried.kind === 'accepted' ? 0 : tried.kind === 'untried' ? 1 : 2);
+  return suggestions.toSorted((a, b) => rank(a) - rank(b));
+}
+
+function carriedOut(material: Material, trying: Trying, advice: Advice): Suggestion[] {
+  switch (advice.kind) {
+    case 'text':
+      return [
+        {
+          text: advice.text,
+          ...(advice.code === undefined ? {} : { code: advice.code }),
+          tried: UNTRIED,
+          elsewhere: [],
+        },
+      ];
+    case 'bound':
+      return triedOut(material, trying, boundDrafts(material, advice));
+    case 'nonnull':
+      return [
+        ...triedOut(material, trying, nullDrafts(material, advice.place, 'return')),
+        ...triedOut(material, trying, nullDrafts(material, advice.place, 'assert')),
+      ];
+    case 'packet':
+      return triedOut(material, trying, packetDrafts(material, advice));
   }
-  if (suggestions.length === 0 && rule.hint !== undefined)
-    suggestions.push({ text: rule.hint, tried: { kind: 'untried' }, elsewhere: [] });
-  return suggestions;
+}
+
+/** Tries the drafts; the first that is accepted is the suggestion, the others that are stand beside it. */
+function triedOut(material: Material, trying: Trying, drafts: readonly Draft[]): Suggestion[] {
+  if (drafts.length === 0) return [];
+  const places = drafts.slice(0, MAX_TRIALS).map((draft) => ({ draft, place: placeOf(material, trying, draft) }));
+  const best = places.find(({ place }) => place.tried.kind === 'accepted') ?? places[0]!;
+  const elsewhere = places
+    .filter(({ place }) => place !== best.place && place.tried.kind === 'accepted')
+    .map(({ place }) => place);
+  return [{ text: best.draft.text, code: best.draft.code, at: best.place, tried: best.place.tried, elsewhere }];
+}
+
+function placeOf({ subject, writer }: Material, trying: Trying, draft: Draft): SuggestionPlace {
+  const line = lineAt(subject.program, draft.insn);
+  return {
+    insn: draft.insn,
+    ...(line === undefined ? {} : { file: line.file, line: line.line }),
+    function: writer.function(draft.insn),
+    code: draft.code,
+    tried: tryOut(subject, trying, draft),
+  };
+}
+
+function tryOut(subject: Case, { tryOut: wanted, isLate, verifyOptions }: Trying, draft: Draft): Trial {
+  if (!wanted || draft.rows === undefined || isLate()) return UNTRIED;
+  const changed = insertBefore(subject.program, draft.insn, draft.rows);
+  if (changed === undefined) return UNTRIED;
+  const { verdict, message, insns } = verify(changed, { ...verifyOptions, logLevel: 0 });
+  if (message === 'verification was cancelled') return UNTRIED;
+  return verdict === 'accepted' ? { kind: 'accepted', insns } : { kind: 'rejected', message, insns };
+}
+
+/** `line 47`, or `instruction 70`. */
+const before = (subject: Case, insn: number): string => `before ${subject.where(insn)}`;
+
+// ---- bounds -------------------------------------------------------------------------------------------------------
+
+function boundDrafts(material: Material, advice: Extract<Advice, { kind: 'bound' }>): Draft[] {
+  const { subject, captured, found } = material;
+  const { path } = subject;
+  if (captured === undefined || advice.max === undefined) return [];
+  const last = captured.at(path.length - 1, advice.place);
+  const demands = demandsBackwards(subject.insns, path, captured, found, {
+    place: advice.place,
+    min: advice.min ?? 0n,
+    max: advice.max,
+    isNumber: last !== undefined && isScalar(last.row) && !isSlotPlace(advice.place),
+  });
+  const drafts = demands.map((demand) => ({ demand, name: nameAt(material, demand.position, demand.register) }));
+  // A value with a name is one that the developer can write about; among these the one nearest to the error.
+  const named = drafts.filter(({ name }) => name !== undefined);
+  return [...named, ...drafts.filter(({ name }) => name === undefined)].map(({ demand, name }) =>
+    boundDraft(material, demand, name),
+  );
+}
+
+function boundDraft({ subject, captured }: Material, demand: Demand, name: string | undefined): Draft {
+  const insn = subject.path.insns[demand.position]!;
+  const known = captured?.at(demand.position, demand.frame * 128 + demand.register);
+  const what = name ?? `r${demand.register}`;
+  const { min, max } = demand;
+  const range = known === undefined ? undefined : rangeOf(known.row);
+  // Unsigned suffices when it cannot be negative, or when a negative number would be a huge one of an unsigned variable.
+  const signed = min !== 0n || (range !== undefined && range.smin < 0n);
+  const isRange = signed && !(min === 0n && isUnsignedDeclared(subject, insn, name));
+  const code = isRange
+    ? min === max
+      ? `bpf_assert_eq(${what}, ${min});`
+      : `bpf_assert_range(${what}, ${min}, ${max});`
+    : `bpf_assert_lt(${what}, ${max + 1n});`;
+  const claim = isRange
+    ? min === max
+      ? `If ${what} is always ${grouped(min)} here`
+      : `If ${what} is always ${grouped(min)} to ${grouped(max)} here`
+    : `If ${what} cannot be ${grouped(max + 1n)} or more here`;
+  return {
+    insn,
+    code,
+    text: `${claim}, say so ${before(subject, insn)}${name === undefined ? ` (of the value in r${demand.register} at instruction ${insn})` : ''}:`,
+    rows: boundTest(subject.program, demand.register, isRange ? min : undefined, max),
+  };
+}
+
+/** Whether the line of the variable's declaration is in reach and says that it is unsigned. */
+function isUnsignedDeclared(subject: Case, insn: number, name: string | undefined): boolean {
+  if (name === undefined) return false;
+  const declaration = new RegExp(`\\b(?:__u(?:8|16|32|64)|u(?:8|16|32|64)|unsigned(?: \\w+)?|size_t)\\s+${name}\\b`);
+  const own = subject.program.subprograms.find(({ start, end }) => insn >= start && insn < end);
+  return subject.program.lineInfo.some(
+    (line) => own !== undefined && line.insn >= own.start && line.insn < own.end && declaration.test(line.text),
+  );
+}
+
+// ---- null ---------------------------------------------------------------------------------------------------------
+
+function nullDrafts(material: Material, place: number, way: 'return' | 'assert'): Draft[] {
+  const { subject, captured, found } = material;
+  if (isSlotPlace(place) || subject.insn === undefined) return [];
+  const drafts: Draft[] = [];
+  const add = (position: number, register: number): void => {
+    const insn = subject.path.insns[position];
+    if (insn === undefined || drafts.some((draft) => draft.insn === insn)) return;
+    const name = nameAt(material, position, register);
+    const what = name ?? 'pointer';
+    const where = `${before(subject, insn)}${name === undefined ? ` (it is in r${register} at instruction ${insn})` : ''}`;
+    drafts.push({
+      insn,
+      code: way === 'return' ? `if (!${what}) return 0;` : `bpf_assert(${what});`,
+      text: way === 'return' ? `Test it and leave, ${where}:` : `If it cannot be null, say so ${where}:`,
+      rows: way === 'return' ? nullReturn(register) : nullTest(subject.program, register),
+    });
+  };
+  // Behind the call or load that gave it, then where it is used.
+  for (let i = found.length - 1; i >= 0; i--) {
+    const step = found[i]!;
+    if (!['result', 'load', 'entry', 'fill'].includes(step.kind) || step.place === undefined || isSlotPlace(step.place))
+      continue;
+    const position = step.kind === 'entry' ? step.position : step.position + 1;
+    const known = captured?.at(position, step.place);
+    if (known !== undefined && mayBeNull(known.row)) add(position, placeIndex(step.place));
+  }
+  if (mayBeNull(subject.row(placeIndex(place)))) add(subject.path.length - 1, placeIndex(place));
+  return drafts;
+}
+
+// ---- packets ------------------------------------------------------------------------------------------------------
+
+/** Where data_end stands in a context. */
+const DATA_END: Readonly<Record<string, number>> = { xdp: 4 };
+const SKB_DATA_END = 80;
+
+function packetDrafts(material: Material, advice: Extract<Advice, { kind: 'packet' }>): Draft[] {
+  const { subject } = material;
+  const { insn, path, env } = subject;
+  if (insn === undefined || env === undefined || placeFrame(advice.place) !== subject.frame) return [];
+  const register = placeIndex(advice.place);
+  const name = nameAt(material, path.length - 1, register) ?? 'pointer';
+  const live = env.facts.liveBefore[insn]!;
+  const free = [...Array(10).keys()].filter((one) => (live & (1 << one)) === 0);
+  const end = packetEnd(subject, free);
+  const scratch = free.find((one) => end?.kind !== 'context' || one !== end.scratch);
+  return [
+    {
+      insn,
+      code: `bpf_assert((void *)${name} + ${advice.bytes} <= data_end);`,
+      text: `Compare with the end of the packet ${before(subject, insn)}, for ${plural(advice.bytes, 'byte')} from ${name === 'pointer' ? `the pointer in r${register}` : name} on (or leave with an if):`,
+      rows:
+        end === undefined || scratch === undefined
+          ? undefined
+          : packetTest(subject.program, register, advice.bytes, end, scratch),
+    },
+  ];
+}
+
+/** A register with the packet's end, or with the context that it can be read from. */
+function packetEnd(subject: Case, free: readonly number[]): PacketEnd | undefined {
+  for (let register = 0; register < 10; register++)
+    if (baseOf(subject.registers, register * ROW) === PTR_TO_PACKET_END) return { kind: 'register', register };
+  const [scratch] = free;
+  if (scratch === undefined) return undefined;
+  for (let register = 0; register < 10; register++)
+    if (baseOf(subject.registers, register * ROW) === PTR_TO_CTX)
+      return { kind: 'context', register, offset: DATA_END[subject.program.type] ?? SKB_DATA_END, scratch };
+  return undefined;
 }
