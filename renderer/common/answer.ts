@@ -3,25 +3,24 @@ import type { Ref, ShallowRef } from 'vue';
 import { shallowRef, watch } from 'vue';
 
 /**
- * `key`: what the answer depends on; undefined when there is nothing to ask. The old answer stays until the new one is there,
- * so that nothing flickers. While the panel is not seen nothing is asked.
+ * `key`: all that the answer depends on; undefined when there is nothing to ask. The old answer stays until the new one is
+ * there, so that nothing flickers. While the panel is not seen nothing is asked.
  */
-export function useAnswer<Key extends readonly unknown[], T>(
-  key: () => Key | undefined,
-  ask: (...key: Key) => Promise<T | undefined>,
+export function useAnswer<T>(
+  key: () => readonly unknown[] | undefined,
+  ask: () => Promise<T | undefined>,
   visible: Readonly<Ref<boolean>>,
 ): Readonly<ShallowRef<T | undefined>> {
-  const answer = shallowRef<T>();
-  let asked: string | undefined;
+  const answer: ShallowRef<T | undefined> = shallowRef();
+  let asked: string | undefined = '';
   let turn = 0;
   watch(
-    [() => JSON.stringify(key()), visible],
+    [() => JSON.stringify(key()), visible] as const,
     async ([text, isVisible]) => {
       if (!isVisible || text === asked) return;
       asked = text;
       const mine = ++turn;
-      const wanted = key();
-      const value = wanted === undefined ? undefined : await ask(...wanted);
+      const value = text === undefined ? undefined : await ask();
       // Newer questions win.
       if (mine === turn) answer.value = value;
     },
