@@ -1,66 +1,105 @@
 import { describe, expect, it } from 'vitest';
-import { PAGE, Pages } from './pages.ts';
+import type { EffectScope } from 'vue';
+import { effectScope, nextTick, ref } from 'vue';
+import type { Page, Pages } from './pages.ts';
+import { PAGE_ROWS, usePages } from './pages.ts';
 
-const settled = (): Promise<void> => new Promise((done) => setTimeout(done));
-
-function listOf(text: () => string): { pages: Pages<string>; asked: number[]; changes: () => number } {
+/** A list of numbers whose answers come when they are let go. */
+function list(): {
+  readonly pages: Pages<string>;
+  readonly asked: number[];
+  readonly scope: EffectScope;
+  readonly version: { value: string };
+  readonly visible: { value: boolean };
+  answer(total?: number): Promise<void>;
+} {
   const asked: number[] = [];
-  let changes = 0;
-  const pages = new Pages<string>(
-    async (from, count) => {
-      asked.push(from);
-      const now = text();
-      return Array.from({ length: count }, (_, i) => `${now}${from + i}`);
+  const waiting: ((total: number) => void)[] = [];
+  const version = ref('a');
+  const visible = ref(true);
+  const scope = effectScope();
+  const load = (from: number, count: number): Promise<Page<string>> => {
+    asked.push(from);
+    const of = version.value;
+    return new Promise((resolve) =>
+      waiting.push((total) =>
+        resolve({
+          total,
+          rows: Array.from({ length: Math.min(count, total - from) }, (_, index) => `${of}${from + index}`),
+        }),
+      ),
+    );
+  };
+  const pages = scope.run(() => usePages(load, () => version.value, visible))!;
+  return {
+    pages,
+    asked,
+    scope,
+    version,
+    visible,
+    async answer(total = 1000) {
+      for (const one of waiting.splice(0)) one(total);
+      await nextTick();
+      await nextTick();
     },
-    () => changes++,
-  );
-  return { pages, asked, changes: () => changes };
+  };
 }
 
-describe('pages of a long list', () => {
-  it('are fetched when they come into sight, each once', async () => {
-    const { pages, asked, changes } = listOf(() => '');
-    pages.want(100, 300);
-    pages.want(100, 300);
-    expect(pages.at(200)).toBeUndefined();
-    await settled();
-    expect(asked).toEqual([0, PAGE, 2 * PAGE]);
-    expect(pages.at(200)).toBe('200');
-    expect(pages.has(100, 300)).toBe(true);
-    expect(changes()).toBe(3);
+describe('a list that is fetched in pages', () => {
+  it('asks for what is in sight, once', async () => {
+    const { pages, asked, answer } = list();
+    expect(asked).toEqual([0]);
+    await answer();
+    expect(pages.total.value).toBe(1000);
+    pages.want(PAGE_ROWS - 5, PAGE_ROWS + 5);
+    pages.want(PAGE_ROWS - 4, PAGE_ROWS + 6);
+    expect(asked).toEqual([0, PAGE_ROWS]);
+    await answer();
+    expect([pages.row(PAGE_ROWS - 1), pages.row(PAGE_ROWS), pages.row(999)]).toEqual(['a99', 'a100', undefined]);
   });
 
-  it('are dropped when they have not been seen for long', async () => {
-    const { pages, asked } = listOf(() => '');
-    for (let page = 0; page < 100; page++) pages.want(page * PAGE, page * PAGE + 1);
-    await settled();
-    expect(pages.at(0)).toBeUndefined();
-    expect(pages.at(99 * PAGE)).toBe(String(99 * PAGE));
-    pages.want(0, 1);
-    await settled();
-    expect(asked).toHaveLength(101);
+  it('shows what it has until the new answer is there', async () => {
+    const { pages, version, answer } = list();
+    await answer();
+    version.value = 'b';
+    await nextTick();
+    expect(pages.row(0)).toBe('a0');
+    await answer();
+    expect(pages.row(0)).toBe('b0');
   });
 
-  it('stay until the new ones have arrived, when that is wanted', async () => {
-    let text = 'a';
-    const { pages } = listOf(() => text);
-    pages.want(0, 10);
-    await settled();
-    text = 'b';
-    pages.renew(true);
-    expect(pages.at(3)).toBe('a3');
-    pages.want(0, 10);
-    await settled();
-    expect(pages.at(3)).toBe('b3');
-    pages.renew();
-    expect(pages.at(3)).toBeUndefined();
+  it('does not take an answer about rows that have changed since', async () => {
+    const { pages, version, asked, answer } = list();
+    version.value = 'b';
+    await nextTick();
+    expect(asked).toEqual([0, 0]);
+    await answer();
+    expect(pages.row(0)).toBe('b0');
   });
 
-  it('that arrive too late are not taken', async () => {
-    const { pages } = listOf(() => 'late ');
+  it('asks for nothing while nobody sees it', async () => {
+    const { pages, visible, version, asked, answer } = list();
+    await answer();
+    visible.value = false;
+    await nextTick();
+    version.value = 'b';
+    pages.want(500, 520);
+    await nextTick();
+    expect(asked).toEqual([0]);
+    visible.value = true;
+    await nextTick();
+    expect(asked).toEqual([0, 500]);
+  });
+
+  it('keeps some pages of a long list, and asks again for the others', async () => {
+    const { pages, asked, answer } = list();
+    for (let page = 0; page < 60; page++) {
+      pages.want(page * PAGE_ROWS, page * PAGE_ROWS + 10);
+      await answer(100_000);
+    }
+    expect(pages.row(0)).toBeUndefined();
+    const before = asked.length;
     pages.want(0, 10);
-    pages.renew();
-    await settled();
-    expect(pages.at(0)).toBeUndefined();
+    expect(asked.length).toBe(before + 1);
   });
 });

@@ -1,71 +1,94 @@
-/** Rows of a long list, fetched by pages as they come into sight; of any list only a few pages are kept. */
+/**
+ * A long list that is fetched in pages, as it comes into sight. What was fetched stays until its new answer is there, so
+ * that a list which changes does not flicker.
+ */
+import type { Ref } from 'vue';
+import { onScopeDispose, ref, shallowRef, triggerRef, watch } from 'vue';
 
-/** Rows of a page; pages that are kept. */
-export const PAGE = 128;
-const KEPT = 64;
+export interface Page<Row> {
+  readonly total: number;
+  readonly rows: readonly Row[];
+}
 
-export class Pages<Row> {
-  readonly #fetch: (from: number, count: number) => Promise<readonly Row[] | undefined>;
-  readonly #changed: () => void;
-  /** In the order of use: the first is dropped first. */
-  #pages = new Map<number, readonly Row[]>();
-  /** Pages that were there before the list changed: shown until the new ones are. */
-  #old = new Map<number, readonly Row[]>();
-  readonly #pending = new Set<number>();
-  #generation = 0;
+export interface Pages<Row> {
+  /** How many rows there are; undefined before the first answer. */
+  readonly total: Readonly<Ref<number | undefined>>;
+  /** Undefined while it is on its way. */
+  row(index: number): Row | undefined;
+  /** These rows are in sight. */
+  want(first: number, end: number): void;
+  /** The rows are others now, apart from those that are shown until the new ones are there. */
+  reload(): void;
+}
 
-  /** `changed` is called when rows have arrived. */
-  constructor(fetch: (from: number, count: number) => Promise<readonly Row[] | undefined>, changed: () => void) {
-    this.#fetch = fetch;
-    this.#changed = changed;
+export const PAGE_ROWS = 100;
+/** Pages that are kept; those farthest from what is in sight go first. */
+const KEPT = 40;
+
+/**
+ * `load` answers undefined where there is nothing to be had; `state` is what the rows depend on: they are asked for again
+ * when it changes and the list is `visible`.
+ */
+export function usePages<Row>(
+  load: (from: number, count: number) => Promise<Page<Row> | undefined>,
+  state: () => unknown,
+  visible: Readonly<Ref<boolean>>,
+): Pages<Row> {
+  const total = ref<number>();
+  const pages = shallowRef(new Map<number, readonly Row[]>());
+  const asked = new Set<number>();
+  /** Pages that were fetched before the last change. */
+  const stale = new Set<number>();
+  let window = { first: 0, end: 1 };
+  let generation = 0;
+  let alive = true;
+
+  async function fetch(page: number, of: number): Promise<void> {
+    asked.add(page);
+    const answer = await load(page * PAGE_ROWS, PAGE_ROWS);
+    // The answer is about rows that have changed since.
+    if (!alive || of !== generation) return;
+    asked.delete(page);
+    if (answer === undefined) return;
+    total.value = answer.total;
+    pages.value.set(page, answer.rows);
+    stale.delete(page);
+    forget();
+    triggerRef(pages);
   }
 
-  /** Undefined while it is being fetched. */
-  at(row: number): Row | undefined {
-    const page = Math.floor(row / PAGE);
-    return (this.#pages.get(page) ?? this.#old.get(page))?.[row % PAGE];
+  function forget(): void {
+    if (pages.value.size <= KEPT) return;
+    const middle = (window.first + window.end) / 2 / PAGE_ROWS;
+    const farthest = [...pages.value.keys()].sort((a, b) => Math.abs(b - middle) - Math.abs(a - middle));
+    for (const page of farthest.slice(0, pages.value.size - KEPT)) pages.value.delete(page);
   }
 
-  /** Whether all that is in sight has arrived. */
-  has(first: number, end: number): boolean {
-    for (let page = Math.floor(first / PAGE); page * PAGE < end; page++) if (!this.#pages.has(page)) return false;
-    return true;
-  }
-
-  /** The list is another one. With `keep` what was there is shown until the new rows arrive, so that nothing flickers. */
-  renew(keep = false): void {
-    this.#generation++;
-    this.#old = keep ? new Map([...this.#old, ...this.#pages]) : new Map();
-    this.#pages = new Map();
-    this.#pending.clear();
-  }
-
-  /** Rows `first` up to `end` are in sight. */
-  want(first: number, end: number): void {
-    for (let page = Math.floor(first / PAGE); page * PAGE < end; page++) {
-      const rows = this.#pages.get(page);
-      if (rows === undefined) {
-        if (!this.#pending.has(page)) void this.#load(page);
-        continue;
-      }
-      this.#pages.delete(page);
-      this.#pages.set(page, rows);
+  function ask(): void {
+    if (!visible.value) return;
+    const last = Math.floor(Math.max(window.first, window.end - 1) / PAGE_ROWS);
+    for (let page = Math.floor(window.first / PAGE_ROWS); page <= last; page++) {
+      if (asked.has(page) || (pages.value.has(page) && !stale.has(page))) continue;
+      void fetch(page, generation);
     }
   }
 
-  async #load(page: number): Promise<void> {
-    const generation = this.#generation;
-    this.#pending.add(page);
-    const rows = await this.#fetch(page * PAGE, PAGE);
-    if (generation !== this.#generation) return;
-    this.#pending.delete(page);
-    if (rows === undefined) return;
-    this.#pages.set(page, rows);
-    this.#old.delete(page);
-    for (const oldest of this.#pages.keys()) {
-      if (this.#pages.size <= KEPT) break;
-      this.#pages.delete(oldest);
-    }
-    this.#changed();
+  function reload(): void {
+    generation++;
+    asked.clear();
+    for (const page of pages.value.keys()) stale.add(page);
+    ask();
   }
+
+  watch([state, visible], reload, { immediate: true });
+  onScopeDispose(() => (alive = false));
+  return {
+    total,
+    row: (index) => pages.value.get(Math.floor(index / PAGE_ROWS))?.[index % PAGE_ROWS],
+    want(first, end) {
+      window = { first, end: Math.max(end, first + 1) };
+      ask();
+    },
+    reload,
+  };
 }
