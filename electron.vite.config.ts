@@ -4,6 +4,7 @@
  */
 import { defineConfig } from 'electron-vite';
 import { fileURLToPath } from 'node:url';
+import { mergeConfig } from 'vite';
 import page from './renderer/vite.config.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -34,5 +35,5 @@ export default defineConfig({
       },
     },
   },
-  renderer: page,
+  renderer: mergeConfig(page, { build: { rolldownOptions: { input: at('renderer/index.html') } } }),
 });

@@ -76,6 +76,7 @@ export const test = base.extend<Fixtures>({
     const unexpected = problems.filter((problem) => !/WebSocket|ERR_CONNECTION/.test(problem));
     if (unexpected.length > 0) throw new Error(`The page reported errors:\n${unexpected.join('\n')}`);
   },
+  // eslint-disable-next-line no-empty-pattern -- the runner reads the pattern to learn what is needed
   folder: async ({}, use) => {
     const folder = mkdtempSync(join(tmpdir(), 'bailout-e2e-'));
     await use(folder);
