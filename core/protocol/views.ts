@@ -101,6 +101,8 @@ export interface ResourceView {
 
 export interface ResourcesView {
   readonly resources: readonly ResourceView[];
+  /** How many more were let go, earlier than those that are listed. */
+  readonly earlier?: number;
   /** Before the run, now, and what must be left at the end. */
   readonly before: number;
   readonly now: number;

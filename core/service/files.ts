@@ -14,11 +14,9 @@ import type { Desk } from './desk.ts';
 import { stopView } from './desk.ts';
 import { verificationOf } from './verifier-view.ts';
 import { exampleOf } from './examples.ts';
+import { MAX_FILE } from './limits.ts';
 
 export type FileKind = 'object' | 'recording' | 'capture' | 'scenario';
-
-/** Larger files are refused before anybody looks at them: no object or recording that a page can show has as many bytes. */
-export const MAX_FILE = 256 * 1024 * 1024;
 
 /** What a file is, by its first bytes. */
 export function kindOf(name: string, bytes: Uint8Array): FileKind {

@@ -47,7 +47,8 @@ export class RunIndex {
     for (let row = rest.firstFrom({ run, step: 0, phase: 0 }); row < end; row++) {
       const kind = columns.kind[row];
       if (kind === THROW) {
-        steps.push(columns.step[row] ?? 0);
+        // The event is of the call, the unwinding of the moment after it.
+        steps.push((columns.step[row] ?? 0) + 1);
         phases.push(0);
         throwRows.push(row);
       } else if (kind === PHASE && phases.length > 0) {

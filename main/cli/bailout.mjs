@@ -6,7 +6,8 @@
 import { existsSync } from 'node:fs';
 
 if (existsSync(new URL('../../core/errors.ts', import.meta.url))) {
-  const { buildCommandLine } = await import('../../scripts/build.mjs');
+  const { buildCommandLine, buildPage } = await import('../../scripts/build.mjs');
   await buildCommandLine();
+  if (process.argv[2] === 'serve') await buildPage();
 }
 await import('../../dist/bailout.mjs');

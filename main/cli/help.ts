@@ -12,6 +12,7 @@ Commands:
   record FILE    run a program and keep what happened in a file
   replay FILE    what a recording holds, and exports of it
   shell [SCRIPT] debug: breakpoints, stepping forwards and backwards, what is held and who wrote it
+  serve [FILE]   the same in a browser, with everything in view
   disasm FILE    the instructions, with their source lines
   inspect FILE   what is in an object: programs, maps, functions, callbacks, relocations
 
@@ -92,6 +93,16 @@ The debugger's commands, from a script, a pipe or a terminal (docs/debugger.md).
       --json          one JSON object for each command
 
 A script ends at the first command that fails, with that command's exit status: 2 wrong usage, 3 anything else.
+`,
+  serve: `Usage: bailout serve [FILE] [--port N] [--open]
+
+Serves Bailout's page for a browser on this machine, and prints its address. FILE is an object or a recording; without one
+the example with a throw is opened. Only who knows the address can use it: it has a token that is new each time.
+
+      --port N  listens on this port; any free one by default
+      --open    shows the page in the browser
+
+Ctrl-C ends it.
 `,
   disasm: `Usage: bailout disasm FILE [--program NAME]
 

@@ -6,6 +6,7 @@ import { inspect } from './commands/inspect.ts';
 import { run } from './commands/run.ts';
 import { recordCommand } from './commands/record.ts';
 import { replayCommand } from './commands/replay.ts';
+import { serveCommand } from './commands/serve.ts';
 import { shell } from './commands/shell.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { nodeHost, writeTo } from './files.ts';
@@ -38,6 +39,8 @@ function perform(request: Request, host: Host): ExitStatus | Promise<ExitStatus>
       return replayCommand(request, host);
     case 'shell':
       return shell(request, host);
+    case 'serve':
+      return serveCommand(request, host, packageJson.version);
   }
 }
 

@@ -86,7 +86,17 @@ export interface ReplayRequest {
   readonly json: boolean;
 }
 
-export type CommandName = 'disasm' | 'verify' | 'run' | 'record' | 'replay' | 'inspect' | 'shell';
+export interface ServeRequest {
+  readonly command: 'serve';
+  /** An object or a recording; absent: the example with a throw. */
+  readonly file?: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** Shows the page in the user's browser. */
+  readonly open: boolean;
+}
+
+export type CommandName = 'disasm' | 'verify' | 'run' | 'record' | 'replay' | 'inspect' | 'shell' | 'serve';
 export type Request =
   | DisasmRequest
   | InspectRequest
@@ -95,10 +105,20 @@ export type Request =
   | ShellRequest
   | RecordRequest
   | ReplayRequest
+  | ServeRequest
   | { readonly command: 'help'; readonly about?: CommandName }
   | { readonly command: 'version' };
 
-export const COMMANDS: readonly CommandName[] = ['verify', 'run', 'record', 'replay', 'shell', 'disasm', 'inspect'];
+export const COMMANDS: readonly CommandName[] = [
+  'verify',
+  'run',
+  'record',
+  'replay',
+  'shell',
+  'serve',
+  'disasm',
+  'inspect',
+];
 export const DEFAULT_MAX_STEPS = 100_000_000;
 
 /** Which options each command takes. */
@@ -121,6 +141,7 @@ const OPTIONS: Readonly<Record<CommandName, NonNullable<ParseArgsConfig['options
     json: { type: 'boolean' },
   },
   shell: { json: { type: 'boolean' }, object: { type: 'string', short: 'o' } },
+  serve: { port: { type: 'string' }, open: { type: 'boolean' } },
   verify: {
     program: { type: 'string', short: 'p' },
     profile: { type: 'string' },
@@ -162,6 +183,15 @@ export function parseRequest(words: readonly string[]): Request {
       ...(file === undefined ? {} : { script: file }),
       ...(object === undefined ? {} : { object }),
       json: values['json'] === true,
+    };
+  }
+  if (command === 'serve') {
+    if (extra !== undefined) throw usage(`\`serve\` opens one file; \`${extra}\` is one too many.`, command);
+    return {
+      command,
+      ...(file === undefined ? {} : { file }),
+      port: port(text(values['port'])),
+      open: values['open'] === true,
     };
   }
   if (file === undefined) throw usage(`\`${command}\` needs an object file.`, command);
@@ -304,6 +334,14 @@ function maxSteps(word: string | undefined): number {
     throw usage(`--max-steps takes a number of instructions from 1 up, not \`${word}\`.`, 'run');
   }
   return steps;
+}
+
+function port(word: string | undefined): number {
+  if (word === undefined) return 0;
+  const number = Number(word);
+  if (!/^\d{1,5}$/.test(word) || number > 65535)
+    throw usage(`--port takes a number from 0 to 65535, not \`${word}\`.`, 'serve');
+  return number;
 }
 
 /** `NAME=VALUE`, the value a whole number: decimal, 0x…, 0b…, negative or not, or true and false. */

@@ -1,5 +1,5 @@
 /** Messages of pages as bytes and back. What comes from outside is looked at before it is believed. */
-import { Packr } from 'msgpackr';
+import { Packr } from 'msgpackr/pack';
 import { BailoutError } from '../../core/errors.ts';
 import type { ToHost, ToPage } from '../../core/protocol/wire.ts';
 
