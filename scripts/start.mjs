@@ -1,31 +1,30 @@
 /**
- * `npm start`: sets up what is missing, builds, and runs the example with a throw three frames deep, so that the first
- * thing a newcomer sees is a program that bails out and everything it held being given back.
+ * `npm start`: sets up what is missing, builds, and opens Bailout with an example that throws three frames deep: on the desktop where
+ * Electron can run, else in a browser, and says which. `npm start -- FILE` opens a file instead.
  */
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { join, resolve } from 'node:path';
 import { ensureInstalled, root } from './install.mjs';
 
 ensureInstalled();
-const { buildCommandLine } = await import('./build.mjs');
-await buildCommandLine();
+const { buildCommandLine, buildDesktop, buildPage } = await import('./build.mjs');
+const { findDesktop } = await import('./desktop.mjs');
 
-const example = [
-  'run',
-  'examples/deep-throw.bpf.o',
-  '--program',
-  'deep_throw',
-  '--scenario',
-  'examples/deep-throw.json',
-];
-console.log(`$ bailout ${example.join(' ')}\n`);
-const { status } = spawnSync(process.execPath, [join(root, 'dist/bailout.mjs'), ...example], {
-  cwd: root,
-  stdio: 'inherit',
-});
-console.log(`
-Next:
-  npm run --silent bailout -- inspect examples/deep-throw.bpf.o      what is in the object
-  npm run --silent bailout -- verify examples/rejected.bpf.o         why a program is rejected
-  npm run --silent bailout -- --help                                 everything else`);
-process.exit(status ?? 1);
+// npm runs scripts in the project's folder; a path is meant from where somebody typed it.
+const files = process.argv
+  .slice(2)
+  .map((word) => (word.startsWith('-') ? word : resolve(process.env.INIT_CWD ?? '.', word)));
+const [desktop] = await Promise.all([findDesktop(), buildCommandLine()]);
+
+let program;
+if ('binary' in desktop) {
+  await buildDesktop();
+  program = [desktop.binary, root, ...files];
+} else {
+  await buildPage();
+  console.error(`The page is served for a browser, since ${desktop.why}.`);
+  program = [process.execPath, join(root, 'dist/bailout.mjs'), 'serve', ...files];
+}
+const child = spawn(program[0], program.slice(1), { cwd: root, stdio: 'inherit' });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+child.on('exit', (status, signal) => process.exit(signal === null ? (status ?? 1) : 0));
