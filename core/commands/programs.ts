@@ -5,6 +5,8 @@ import { loadObject } from '../object/object.ts';
 import { Session } from '../debugger/session.ts';
 import { baseName } from '../debugger/source.ts';
 import { placeView } from '../debugger/inspect.ts';
+import { diagnose } from '../verifier/diagnosis/diagnose.ts';
+import { UNPAINTED, formatDiagnosis } from '../verifier/diagnosis/format.ts';
 import type { Command } from './command.ts';
 import { countOf, table, usageError, words } from './command.ts';
 import { rememberObject } from './recordings.ts';
@@ -111,21 +113,18 @@ const explain: Command = {
   aliases: [],
   group: 'Programs',
   usage: 'explain',
-  summary: 'says why the selected program was rejected, and where; or what was proved',
+  summary:
+    'says why the selected program was rejected, where, how it came to be so and what would do; or what was proved',
   run(_args, { session }) {
-    const { verdict, message, program, descriptors, assertions } = session.verification();
-    if (verdict === 'accepted') {
+    const verification = session.verification();
+    const { verdict, message, program, descriptors, assertions } = verification;
+    const diagnosis = diagnose(program, verification);
+    if (diagnosis === undefined) {
       const data = { verdict, descriptors: descriptors.length, assertions: assertions.length };
       return { text: `Accepted: ${data.descriptors} frame descriptors, ${data.assertions} assertions.`, data };
     }
-    const insns = [...session.log(1).matchAll(/^(\d+): \(/gm)].map((match) => Number(match[1]));
-    const insn = insns.at(-1) ?? 0;
-    const place = placeView(program, insn);
-    const source = place.source === undefined ? [] : [`  ${place.file}:${place.line}  ${place.source}`];
-    return {
-      text: [`Rejected: ${message}`, ...source, `  ${insn}: ${place.text}`].join('\n'),
-      data: { verdict, message, at: place },
-    };
+    const text = [`Rejected: ${message}`, ...formatDiagnosis(diagnosis, UNPAINTED)].join('\n');
+    return { text, data: { verdict, message, diagnosis } };
   },
 };
 

@@ -82,11 +82,12 @@ describe('text', () => {
     }
   });
 
-  it('shows a rejection with its source line, the end of the log and a hint', () => {
+  it('shows a rejection with its source line, the way there, and what would do', () => {
     const { stdout } = bailout('verify', 'examples/rejected.bpf.o', '--program', 'rejected');
     expect(stdout).toContain('R0 unbounded memory access, make sure to bounds check any such access');
     expect(stdout).toContain('│ counters->packets[class]++;');
-    expect(stdout).toContain('hint: Bound the value before it is used as an offset');
+    expect(stdout).toContain('This read can go past the end of a value of map classes (128 bytes).');
+    expect(stdout).toContain('bpf_assert_lt(class, 16);   tried: accepted');
   });
 });
 

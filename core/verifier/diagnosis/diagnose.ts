@@ -23,7 +23,9 @@ import type { Found } from './trace-values.ts';
 import { traceValues } from './trace-values.ts';
 import { traceHeld } from './trace-held.ts';
 
-const DEFAULT_BUDGET_MS = 2000;
+/** The program is verified again a few times: what that may take is this, and some times what it took before. */
+const BUDGET_MS = 1500;
+const BUDGET_FACTOR = 5;
 /** Steps of a causal path that are kept: the first and the last ones. */
 const FIRST_STEPS = 8;
 const LAST_STEPS = 32;
@@ -38,11 +40,12 @@ export function errorLines(log: string): string[] {
 /** Why a program was rejected; undefined when it was not. */
 export function diagnose(
   program: Program,
-  verification: Pick<Verification, 'verdict' | 'profile' | 'message'>,
+  verification: Pick<Verification, 'verdict' | 'profile' | 'message' | 'durationUs'>,
   options: DiagnoseOptions = {},
 ): Diagnosis | undefined {
   if (verification.verdict !== 'rejected') return undefined;
-  const deadline = performance.now() + (options.budgetMs ?? DEFAULT_BUDGET_MS);
+  const budget = options.budgetMs ?? BUDGET_MS + (BUDGET_FACTOR * verification.durationUs) / 1000;
+  const deadline = performance.now() + budget;
   const isLate = (): boolean => performance.now() > deadline || options.isCancelled?.() === true;
   const verifyOptions: VerifyOptions = {
     profile: verification.profile,

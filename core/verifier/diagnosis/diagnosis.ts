@@ -157,7 +157,7 @@ export interface Diagnosis {
 export interface DiagnoseOptions {
   /** Try suggestions by verifying the program with them; on when absent. */
   readonly tryOut?: boolean;
-  /** For everything together, in milliseconds; 2,000 when absent. What is not done by then is left out. */
+  /** For everything together, in milliseconds; when absent 1,500 and five times what the verification took. What is not done by then is left out. */
   readonly budgetMs?: number;
   readonly isCancelled?: () => boolean;
   /** As for the verification. */

@@ -7,7 +7,7 @@ import { subprogramAt } from '../../object/places.ts';
 import type { Captured, Known } from './capture.ts';
 import type { CausalKind, CausalStep, DiagnosisPlace, DiagnosisSource, TextRange } from './diagnosis.ts';
 import type { PathRecorder, PlaceCode } from './record.ts';
-import { isSlotPlace, placeIndex, placeName, registerPlace } from './record.ts';
+import { isSlotPlace, placeFrame, placeIndex, placeName, registerPlace } from './record.ts';
 import type { SourceAim } from './source.ts';
 import { calledSubprogram, parameterName, sliceOf, sourceAt } from './source.ts';
 import type { Found } from './trace-values.ts';
@@ -113,6 +113,8 @@ function whatWords(writer: Writer, insn: number, source: DiagnosisSource | undef
   const place = found.place === undefined ? '' : placeName(found.place);
   switch (found.kind) {
     case 'entry': {
+      const index = found.place === undefined ? 0 : placeIndex(found.place);
+      if (index < 1 || index > 5) return `nothing is in ${place} when the function begins`;
       const subprogram = subprogramAt(writer.program, insn);
       const name =
         subprogram === undefined || found.place === undefined
@@ -140,7 +142,11 @@ function whatWords(writer: Writer, insn: number, source: DiagnosisSource | undef
     case 'call':
       return callee === undefined ? text : `written by ${callee}()`;
     case 'branch':
-      return code === '' || !source!.exact ? (code === '' ? text : code) : code;
+      return code === '' ? text : code;
+    case 'arithmetic':
+    case 'copy':
+    case 'constant':
+      return text;
     case 'spill':
       return `saved on the stack: ${text}`;
     case 'fill':
@@ -149,13 +155,10 @@ function whatWords(writer: Writer, insn: number, source: DiagnosisSource | undef
     case 'released':
     case 'entered':
       return callee === undefined ? (code === '' ? text : code) : `${callee}()`;
-    case 'constant':
     case 'load':
-    case 'copy':
-    case 'arithmetic':
     case 'store':
     case 'error':
-      return code === '' ? text : source!.exact ? code : `${text}`;
+      return code !== '' && source?.exact === true ? code : text;
   }
 }
 
@@ -271,7 +274,8 @@ export function knownAround(
   found: Found,
 ): { before: Known | undefined; after: Known | undefined } {
   if (found.place === undefined) return { before: undefined, after: undefined };
-  if (found.kind === 'entry') return { before: undefined, after: captured.at(found.position, found.place) };
+  if (found.kind === 'entry' && placeFrame(found.place) === path.frames[found.position])
+    return { before: undefined, after: captured.at(found.position, found.place) };
   return {
     before: captured.at(found.oldest, placeBefore(path, found)!),
     after: captured.at(found.position + 1, found.place),

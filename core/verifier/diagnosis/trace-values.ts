@@ -89,7 +89,7 @@ export function traceValues(
   }
   if (wanted.size > 0 && path.length > 0) {
     for (const place of wanted) {
-      if (placeFrame(place) === 0 && !isSlotPlace(place) && placeIndex(place) >= 1 && placeIndex(place) <= 5)
+      if (placeFrame(place) === 0 && !isSlotPlace(place) && placeIndex(place) < 10)
         findings.add(path.insns[0]!, { kind: 'entry', position: 0, place });
     }
   }
@@ -178,9 +178,10 @@ function stepBackCall(insns: Instructions, path: PathRecorder, at: number, wante
     // Into the function: its arguments are the caller's, or a callback's, which are the kernel's.
     const isCallback = !isSubprogramCall(insns, path.insns[at]!);
     for (let register = 0; register <= 9; register++) {
-      if (!wanted.delete(registerPlace(nextFrame, register)) || register < 1 || register > 5) continue;
-      add('argument', registerPlace(nextFrame, register));
-      if (!isCallback) wanted.add(registerPlace(frame, register));
+      if (!wanted.delete(registerPlace(nextFrame, register))) continue;
+      const isArgument = register >= 1 && register <= 5;
+      add(isArgument ? 'argument' : 'entry', registerPlace(nextFrame, register));
+      if (isArgument && !isCallback) wanted.add(registerPlace(frame, register));
     }
     return;
   }

@@ -1,6 +1,7 @@
 /** `bailout verify`: the verdict on each program of an object. */
 import type { Program } from '../../../core/object/program.ts';
-import type { Verification, VerifyOptions } from '../../../core/verifier/verification.ts';
+import { diagnose } from '../../../core/verifier/diagnosis/diagnose.ts';
+import type { VerifyOptions } from '../../../core/verifier/verification.ts';
 import { verify } from '../../../core/verifier/verify.ts';
 import { formatDescriptorTable } from '../format/descriptors.ts';
 import type { Outcome } from '../format/verify.ts';
@@ -23,7 +24,7 @@ export function verifyCommand(request: VerifyRequest, host: Host): ExitStatus {
   const programs = request.program === undefined ? object.programs : [chooseProgram(object, request.program)];
   const profile = request.profile === undefined ? {} : { profile: request.profile };
   if (request.json) {
-    const outcomes = programs.map((program) => outcomeOf(program, { ...profile, logLevel: request.log }));
+    const outcomes = programs.map((program) => explained(program, profile, request.log));
     host.write(`${JSON.stringify(verifyJson(object.name, outcomes, request.profile, request.log > 0), null, 2)}\n`);
     return statusOf(outcomes);
   }
@@ -65,14 +66,12 @@ function outcomeOf(program: Program, options: VerifyOptions): Outcome {
   return { kind: 'verified', program, verification: verify(program, options) };
 }
 
-/** Verifies without a log, which is fastest, and once more with one where there is something to explain. */
+/** Verifies, and says why where the answer is no. */
 export function explained(program: Program, options: VerifyOptions, level: LogLevel): Outcome {
   const outcome = outcomeOf(program, { ...options, logLevel: level });
-  if (level > 0 || verdictOf(outcome) !== 'rejected' || outcome.kind === 'unloaded') return outcome;
-  const again: Verification = verify(program, { ...options, logLevel: 1 });
-  // The figures of the first: writing a log takes its time.
-  const { log } = again;
-  return { ...outcome, verification: { ...outcome.verification, log } };
+  if (outcome.kind === 'unloaded') return outcome;
+  const diagnosis = diagnose(program, outcome.verification);
+  return diagnosis === undefined ? outcome : { ...outcome, diagnosis };
 }
 
 function statusOf(outcomes: readonly Outcome[]): ExitStatus {

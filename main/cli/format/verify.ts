@@ -5,8 +5,9 @@ import { disassembleLine } from '../../../core/isa/disassemble.ts';
 import type { Profile } from '../../../core/exceptions/profile.ts';
 import type { Program } from '../../../core/object/program.ts';
 import type { AssertionFact } from '../../../core/verifier/throws/assertions.ts';
+import type { Diagnosis } from '../../../core/verifier/diagnosis/diagnosis.ts';
+import { formatDiagnosis } from '../../../core/verifier/diagnosis/format.ts';
 import type { Verification } from '../../../core/verifier/verification.ts';
-import { hintFor } from '../hints.ts';
 import { baseName, lineAt, namesOf, subprogramAt, subprogramName } from '../program.ts';
 import type { ConflictJson } from './descriptors.ts';
 import { conflictsJson, tableBytes } from './descriptors.ts';
@@ -15,7 +16,13 @@ import { count, duration, grouped, table } from './table.ts';
 
 /** One program's outcome: what the verifier said, or why no loader would hand the program to it. */
 export type Outcome =
-  | { readonly kind: 'verified'; readonly program: Program; readonly verification: Verification }
+  | {
+      readonly kind: 'verified';
+      readonly program: Program;
+      readonly verification: Verification;
+      /** Of a rejected program. */
+      readonly diagnosis?: Diagnosis;
+    }
   | { readonly kind: 'unloaded'; readonly program: Program; readonly message: string; readonly hint?: string };
 
 export type Verdict = 'accepted' | 'rejected' | 'unloaded';
@@ -59,6 +66,17 @@ export interface AssertionJson {
   readonly after: string;
 }
 
+/** A diagnosis with names in the style of the rest. */
+export type DiagnosisJson = Omit<Diagnosis, 'categoryName' | 'pathLength' | 'program' | 'profile' | 'message'> & {
+  readonly category_name: string;
+  readonly path_length: number;
+};
+
+function diagnosisJson(diagnosis: Diagnosis): DiagnosisJson {
+  const { categoryName, pathLength, program: _program, profile: _profile, message: _message, ...rest } = diagnosis;
+  return { ...rest, category_name: categoryName, path_length: pathLength };
+}
+
 export interface VerifyProgramJson {
   readonly name: string;
   readonly section: string;
@@ -75,6 +93,8 @@ export interface VerifyProgramJson {
   readonly merges: number;
   readonly conflicts: readonly ConflictJson[];
   readonly assertions: readonly AssertionJson[];
+  /** Why it was rejected. */
+  readonly diagnosis?: DiagnosisJson;
   /** Only with --log. */
   readonly log?: string;
 }
@@ -137,6 +157,7 @@ function programJson(outcome: Outcome, withLog: boolean): VerifyProgramJson {
       before,
       after,
     })),
+    ...(outcome.diagnosis === undefined ? {} : { diagnosis: diagnosisJson(outcome.diagnosis) }),
     ...(withLog ? { log: verification.log } : {}),
   };
 }
@@ -185,7 +206,10 @@ export function formatOutcome(outcome: Outcome, widths: { name: number; type: nu
   );
   if (verification.verdict === 'accepted')
     return [`${style.good('✓')} ${title}  ${style.good('accepted')}  ${figures}`];
-  return [`${style.bad('✗')} ${title}  ${style.bad('rejected')}  ${figures}`, ...rejection(verification, style)];
+  return [
+    `${style.bad('✗')} ${title}  ${style.bad('rejected')}  ${figures}`,
+    ...rejection(verification, outcome.diagnosis, style),
+  ];
 }
 
 function descriptorFigure(descriptors: readonly FrameDescriptor[]): string[] {
@@ -193,47 +217,13 @@ function descriptorFigure(descriptors: readonly FrameDescriptor[]): string[] {
   return entries === 0 ? [] : [`${count(entries, 'resource')} to unwind`];
 }
 
-/** How many lines of the log stand with a rejection; `--log` shows all of it. */
-const LAST_LINES = 8;
-/** Where a line of the log is cut there: some name every register and stack slot. */
-const LONGEST_LINE = 116;
-
-/** A rejection: the verifier's words, where in the source, how it got there, and what can be done. */
-function rejection(verification: Verification, style: Style): string[] {
-  const { program, message } = verification;
-  const lines = ['', `  ${style.bold(style.bad(message))}`];
-  const log = logLines(verification.log);
-  const insn = rejectedInsn(log, program);
-  if (insn !== undefined) lines.push(...sourceFrame(program, insn, style));
-  if (log.length > 0) {
-    lines.push('');
-    for (const line of log.slice(-LAST_LINES)) lines.push(`  ${style.dim('│')} ${style.dim(shortened(line))}`);
-  }
-  const hint = hintFor([message, ...log.slice(-3)].join('\n'));
-  if (hint !== undefined) lines.push('', `  ${style.warn('hint:')} ${hint}`);
-  lines.push('');
-  return lines;
+/** A rejection: the kernel's line word for word, and what it means. */
+function rejection({ message }: Verification, diagnosis: Diagnosis | undefined, style: Style): string[] {
+  const explained = diagnosis === undefined ? [] : formatDiagnosis(diagnosis, style).map((line) => indented(line));
+  return ['', `  ${style.bold(style.bad(message))}`, ...explained, ''];
 }
 
-function shortened(line: string): string {
-  return line.length <= LONGEST_LINE ? line : `${line.slice(0, LONGEST_LINE - 1)}…`;
-}
-
-/** The log without what stands behind the error: the figures that every verification ends with. */
-export function logLines(log: string): string[] {
-  const lines = log.split('\n').filter((line) => line !== '');
-  const end = lines.findIndex((line) => /^(verification time|stack depth|processed) /.test(line));
-  return end < 0 ? lines : lines.slice(0, end);
-}
-
-/** The instruction at which the verifier stopped: the last one that its log names. */
-export function rejectedInsn(log: readonly string[], program: Program): number | undefined {
-  for (let i = log.length - 1; i >= 0; i--) {
-    const insn = Number(/^(\d+): \([0-9a-f]{2}\)/.exec(log[i]!)?.[1] ?? -1);
-    if (insn >= 0) return insn < program.instructions.length ? insn : undefined;
-  }
-  return undefined;
-}
+const indented = (line: string): string => (line === '' ? '' : `  ${line}`);
 
 /** A place in the source with a caret, and the instruction that it became. */
 export function sourceFrame(program: Program, insn: number, style: Style): string[] {
