@@ -3,6 +3,7 @@ import { BailoutError } from '../errors.ts';
 import type { Btf } from '../object/btf/btf.ts';
 import type { Session } from '../debugger/session.ts';
 import type { Compression } from '../trace/bytes.ts';
+import type { Patience } from '../trace/timeline.ts';
 
 /** What commands need of the machine they run on. */
 export interface CommandHost {
@@ -31,6 +32,8 @@ export interface Context {
   readonly hasSession: boolean;
   /** Begins a session. */
   open(session: Session, path: string): void;
+  /** Who waits for the present command: what takes long tells how far it is, and ends when it is cancelled. */
+  readonly limits: Patience;
   /** Instructions that `list` and `x` go on from. */
   readonly memory: Map<string, string>;
 }

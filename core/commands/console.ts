@@ -2,6 +2,7 @@
 import { BailoutError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import type { Session } from '../debugger/session.ts';
+import type { Patience } from '../trace/timeline.ts';
 import type { Command, CommandHost, Context, Group, Output } from './command.ts';
 import { countOf, table, usageError, words } from './command.ts';
 import { LOOKING } from './looking.ts';
@@ -11,12 +12,19 @@ import { RUNNING } from './running.ts';
 import { STOPPING } from './stopping.ts';
 import { WORLD } from './world.ts';
 
+export interface ExecuteOptions {
+  /** A person types. */
+  readonly interactive?: boolean;
+  readonly limits?: Patience;
+}
+
 export class Console {
   readonly commands: readonly Command[];
   /** What the commands share. */
   readonly context: Context;
   #session: Session | undefined;
   #last = '';
+  #limits: Patience = {};
 
   constructor(host: CommandHost) {
     // eslint-disable-next-line @typescript-eslint/no-this-alias -- the context reads the console's session as it changes
@@ -38,6 +46,9 @@ export class Console {
       get session() {
         return console.session;
       },
+      get limits() {
+        return console.#limits;
+      },
       get hasSession() {
         return console.#session !== undefined;
       },
@@ -58,15 +69,23 @@ export class Console {
     this.#session = session;
   }
 
-  /** Carries out one line. Comments (`#`) and empty lines do nothing, but an empty line repeats a step when `interactive`. */
-  execute(line: string, interactive = false): Output {
+  /**
+   * Carries out one line. Comments (`#`) and empty lines do nothing, but an empty line repeats a step when `interactive`. A command that
+   * is cancelled says where it got to, or throws CANCELLED when it got nowhere.
+   */
+  execute(line: string, options: ExecuteOptions = {}): Output {
     let text = line.trim();
-    if (text === '' && interactive && this.#last !== '') text = this.#last;
+    if (text === '' && options.interactive === true && this.#last !== '') text = this.#last;
     if (text === '' || text.startsWith('#')) return { text: '' };
     const [, word = '', rest = ''] = /^([A-Za-z-]+|\S)(.*)$/s.exec(text) ?? [];
     const command = this.find(word);
     this.#last = command.repeats === true ? text : '';
-    return command.run(rest.trim(), this.context);
+    this.#limits = options.limits ?? {};
+    try {
+      return command.run(rest.trim(), this.context);
+    } finally {
+      this.#limits = {};
+    }
   }
 
   /** The command of a name, a short name, or a beginning that only one name has. */

@@ -207,9 +207,9 @@ const who: Command = {
   usage: 'who EXPRESSION',
   summary: 'who wrote this register, stack slot or map value last before now',
   details: 'who r6, who *(u32 *)(fp - 8), who flows[1].bytes. `goto` goes there.',
-  run(args, { session }) {
+  run(args, { session, limits }) {
     if (args.trim() === '') throw usageError(who, 'Who wrote what?');
-    const written = session.whoWrote(args.trim());
+    const written = session.whoWrote(args.trim(), limits);
     if (written === undefined) return { text: `Nothing has written ${args.trim()} since the beginning.`, data: null };
     const place = placeView(written.program, written.insn);
     const at = formatPosition(written.position, session.timeline.runs.length > 1);

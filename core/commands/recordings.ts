@@ -10,6 +10,7 @@ import { readRecording, writeRecording } from '../trace/file.ts';
 import type { Recording } from '../trace/recording.ts';
 import { record } from '../trace/recording.ts';
 import { Replay } from '../trace/replay.ts';
+import { throwIfCancelled } from '../trace/timeline.ts';
 import type { Command, Context, Output } from './command.ts';
 import { table, usageError, words } from './command.ts';
 
@@ -21,7 +22,7 @@ const recordings = new WeakMap<Session, { readonly recording: Recording; readonl
 
 /** The recording that is replayed, or one of the runs so far: recorded anew, which gives the same runs to the last bit. */
 export function recordingOf(context: Context): Recording {
-  const { session, host, memory } = context;
+  const { session, host, memory, limits } = context;
   const known = recordings.get(session);
   if (known !== undefined && known.runs === session.requests.length) return known.recording;
   const path = memory.get(OBJECT);
@@ -42,7 +43,12 @@ export function recordingOf(context: Context): Recording {
     globals: [],
     maxSteps: session.maxSteps,
   };
-  const recording = record(source, { kernelBtf: host.kernelBtf() });
+  const recording = record(source, {
+    kernelBtf: host.kernelBtf(),
+    ...(limits.isCancelled === undefined ? {} : { isCancelled: () => limits.isCancelled?.() === true }),
+    onProgress: ({ steps }) => limits.onProgress?.(steps, undefined),
+  });
+  throwIfCancelled(limits);
   recordings.set(session, { recording, runs: session.requests.length });
   return recording;
 }

@@ -1,7 +1,8 @@
 /** Commands that go along the runs of a program, forwards and backwards. */
 import { BailoutError } from '../errors.ts';
 import type { Direction, Session, Stopped } from '../debugger/session.ts';
-import type { Position } from '../trace/timeline.ts';
+import type { Patience, Position } from '../trace/timeline.ts';
+import { cancelled } from '../trace/timeline.ts';
 import type { Command, Context, Output } from './command.ts';
 import { countOf, usageError } from './command.ts';
 import { packetContext } from './world.ts';
@@ -11,7 +12,7 @@ function moving(
   names: readonly [string, ...string[]],
   usage: string,
   summary: string,
-  go: (session: Session, count: number) => Stopped,
+  go: (session: Session, count: number, limits: Patience) => Stopped,
   details?: string,
 ): Command {
   const [name, ...aliases] = names;
@@ -23,10 +24,10 @@ function moving(
     summary,
     ...(details === undefined ? {} : { details }),
     repeats: true,
-    run(args, { session }): Output {
+    run(args, { session, limits }): Output {
       const count = countOf(args, 1, command);
       requireRun(session);
-      return stopOutput(session, go(session, count));
+      return stopOutput(session, go(session, count, limits));
     },
   };
   return command;
@@ -37,10 +38,10 @@ function requireRun(session: Session): void {
     throw new BailoutError('NOT_RUNNING', 'No program has been run.', { hint: 'Start one: run.' });
 }
 
-function several(session: Session, count: number, direction: Direction): Stopped {
-  let stopped = session.continue(direction);
+function several(session: Session, count: number, direction: Direction, limits: Patience): Stopped {
+  let stopped = session.continue(direction, limits);
   for (let i = 1; i < count && (stopped.why === 'breakpoint' || stopped.why === 'watchpoint'); i++)
-    stopped = session.continue(direction);
+    stopped = session.continue(direction, limits);
   return stopped;
 }
 
@@ -80,21 +81,20 @@ const goto: Command = {
   usage: 'goto STEP[.PHASE] | RUN:STEP[.PHASE] | PERCENT% | start | end',
   summary: 'goes to any moment of the runs',
   details: '`goto 1204.4` is phase 4 of the unwinding after 1,204 instructions; `goto 1:0` is where run 1 begins.',
-  run(args, { session }) {
+  run(args, { session, limits }) {
     requireRun(session);
-    return stopOutput(session, session.goto(positionOf(args.trim(), session)));
+    return stopOutput(session, session.goto(positionOf(args.trim(), session, limits), limits));
   },
 };
 
-function positionOf(text: string, session: Session): Position {
+function positionOf(text: string, session: Session, limits: Patience): Position {
   const { position, timeline } = session;
   const run = timeline.runs[position.run];
   const first = run?.first ?? timeline.first;
   if (text === 'start') return first;
   const last = (): Position => {
-    if (timeline.runs[position.run]?.last === undefined)
-      session.timeline.searchForward({ phases: false, stops: () => undefined, test: () => 'miss' });
-    return timeline.runs[position.run]?.last ?? timeline.position;
+    if (timeline.runs[position.run]?.last === undefined && session.complete(limits) === 'cancelled') throw cancelled();
+    return timeline.runs[position.run]?.last ?? { run: position.run, step: Number.MAX_SAFE_INTEGER, phase: 0 };
   };
   if (text === 'end') return last();
   const percent = /^(\d+(?:\.\d+)?)%$/.exec(text);
@@ -119,10 +119,10 @@ const BACK = 'The same backwards.';
 
 export const RUNNING: readonly Command[] = [
   starting('run', ['r'], 'starts the program, and runs it to the first breakpoint or its end', (session, context) =>
-    session.run(packetContext(context)),
+    session.run(packetContext(context), context.limits),
   ),
   starting('start', [], 'starts the program, and stops before its first instruction', (session, context) =>
-    session.start(packetContext(context)),
+    session.start(packetContext(context), context.limits),
   ),
   {
     name: 'reset',
@@ -139,55 +139,63 @@ export const RUNNING: readonly Command[] = [
     ['continue', 'c'],
     'continue [COUNT]',
     'runs on to a breakpoint, a watchpoint, or the end of the run',
-    (session, count) => several(session, count, 'forwards'),
+    (session, count, limits) => several(session, count, 'forwards', limits),
     'At the end of a run it goes into the next one, where there is one.',
   ),
   moving(
     ['stepi', 'si'],
     'stepi [COUNT]',
     'executes one instruction; while a throw unwinds, one phase',
-    (session, count) => session.stepi(count),
+    (session, count, limits) => session.stepi(count, 'forwards', limits),
   ),
-  moving(['step', 's'], 'step [COUNT]', 'runs to another source line, into functions and unwinding', (session, count) =>
-    session.line(true, count),
+  moving(
+    ['step', 's'],
+    'step [COUNT]',
+    'runs to another source line, into functions and unwinding',
+    (session, count, limits) => session.line(true, count, 'forwards', limits),
   ),
-  moving(['next', 'n'], 'next [COUNT]', 'runs to another source line, over functions and unwinding', (session, count) =>
-    session.line(false, count),
+  moving(
+    ['next', 'n'],
+    'next [COUNT]',
+    'runs to another source line, over functions and unwinding',
+    (session, count, limits) => session.line(false, count, 'forwards', limits),
   ),
-  moving(['finish', 'fin'], 'finish', 'runs until the chosen frame is gone', (session) => session.finish()),
+  moving(['finish', 'fin'], 'finish', 'runs until the chosen frame is gone', (session, _count, limits) =>
+    session.finish('forwards', limits),
+  ),
   moving(
     ['rcontinue', 'rc', 'reverse-continue'],
     'rcontinue [COUNT]',
     'runs back to a breakpoint, a watchpoint, or the beginning of the run',
-    (session, count) => several(session, count, 'backwards'),
+    (session, count, limits) => several(session, count, 'backwards', limits),
     BACK,
   ),
   moving(
     ['rstepi', 'rsi', 'reverse-stepi'],
     'rstepi [COUNT]',
     'takes one instruction or phase back',
-    (session, count) => session.stepi(count, 'backwards'),
+    (session, count, limits) => session.stepi(count, 'backwards', limits),
     BACK,
   ),
   moving(
     ['rstep', 'rs', 'reverse-step'],
     'rstep [COUNT]',
     'runs back to the beginning of a source line, into functions',
-    (session, count) => session.line(true, count, 'backwards'),
+    (session, count, limits) => session.line(true, count, 'backwards', limits),
     BACK,
   ),
   moving(
     ['rnext', 'rn', 'reverse-next'],
     'rnext [COUNT]',
     'runs back to the beginning of a source line, over functions',
-    (session, count) => session.line(false, count, 'backwards'),
+    (session, count, limits) => session.line(false, count, 'backwards', limits),
     BACK,
   ),
   moving(
     ['rfinish', 'rfin', 'reverse-finish'],
     'rfinish',
     'runs back to the call that began the chosen frame',
-    (session) => session.finish('backwards'),
+    (session, _count, limits) => session.finish('backwards', limits),
     BACK,
   ),
   goto,

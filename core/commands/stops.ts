@@ -36,7 +36,7 @@ function reasons(session: Session, stopped: Stopped): string[] {
       lines.push(`Stopped after ${session.maxSteps} instructions; set max-steps N allows more.`);
       break;
     case 'cancelled':
-      lines.push('Cancelled.');
+      lines.push('Cancelled at:');
       break;
     default:
   }

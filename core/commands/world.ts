@@ -13,6 +13,7 @@ import { hexBytes } from '../kernel/scenario.ts';
 import { parseScenario, withCapturedPacket } from '../kernel/scenario-file.ts';
 import type { BpfMap } from '../kernel/maps/map.ts';
 import { mapTypeNames } from '../kernel/tables/map-types.ts';
+import type { Patience } from '../trace/timeline.ts';
 import type { Command, Context } from './command.ts';
 import { table, usageError, words } from './command.ts';
 
@@ -108,7 +109,7 @@ const map: Command = {
   summary: 'shows the maps and what they hold; changes them between runs',
   details:
     'Keys and values are expressions (7, "text", *(u32 *)0xffff…) or bytes: hex:01020304. Changes are made after the last run, as user space would.',
-  run(args, { session }) {
+  run(args, { session, limits }) {
     const [what = 'list', name, key, value] = words(args);
     if (what === 'list') return listMaps(session);
     if (name === undefined) throw usageError(map, 'Which map?');
@@ -135,7 +136,7 @@ const map: Command = {
       case 'delete': {
         if (key === undefined || (what === 'update' && value === undefined))
           throw usageError(map, what === 'update' ? 'Which key, and what value?' : 'Which key?');
-        return changeMap(session, found, key, what === 'update' ? value : undefined);
+        return changeMap(session, found, key, what === 'update' ? value : undefined, limits);
       }
       default:
         throw usageError(map, `\`${what}\` is nothing that can be done with maps.`);
@@ -177,6 +178,7 @@ export function changeMap(
   found: BpfMap,
   key: string,
   value: string | undefined,
+  limits: Patience = {},
 ): { text: string; data: unknown } {
   const live = session.liveTimeline();
   const { scope } = session;
@@ -202,7 +204,7 @@ export function changeMap(
     if (valueBytes !== undefined) kernel.memory.bytes.set(valueBytes, valueAt);
     kernel.memory.touch(at, found.keySize + found.valueSize + 8);
     return valueBytes === undefined ? found.delete(at) : found.update(at, valueAt, 0n);
-  });
+  }, limits);
   session.isChanged = true;
   if (result < 0) throw new BailoutError('MAP_REFUSED', `${found.name} refuses: errno ${-result}.`);
   return { text: value === undefined ? 'Deleted.' : 'Updated: the next run sees it.', data: { map: found.name } };

@@ -8,8 +8,8 @@ import type { ContextScenario, Scenario } from '../kernel/scenario.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { ObjectFile, Program } from '../object/program.ts';
 import { LiveTimeline } from '../trace/live.ts';
-import type { Completed, Found, Limits, Position, Search, Timeline } from '../trace/timeline.ts';
-import { comparePositions } from '../trace/timeline.ts';
+import type { Completed, Found, Limits, Patience, Position, Search, Timeline } from '../trace/timeline.ts';
+import { cancelled, comparePositions } from '../trace/timeline.ts';
 import type { Verification } from '../verifier/verification.ts';
 import { verify } from '../verifier/verify.ts';
 import type { Breakpoint, Location } from './breakpoints.ts';
@@ -62,7 +62,8 @@ export interface Written {
   readonly insn: number;
 }
 
-const NO_LIMITS: Limits = {};
+const NO_LIMITS: Patience = {};
+const ANY_PHASE: Search = { phases: true, stops: () => undefined, test: () => 'hit' };
 const DEFAULT_MAX_STEPS = 100_000_000;
 
 export class Session {
@@ -235,19 +236,19 @@ export class Session {
     return this.#live;
   }
 
-  /** Puts the selected program at its first instruction, after all earlier runs. */
-  start(context: ContextScenario = this.scenario.context ?? {}): Stopped {
+  /** Puts the selected program at its first instruction, after all earlier runs, which come to their end before. */
+  start(context: ContextScenario = this.scenario.context ?? {}, limits: Patience = NO_LIMITS): Stopped {
     const { program } = this;
     if (program.loadError !== undefined) throw program.loadError;
     const live = this.liveTimeline();
-    live.begin(program, context);
+    live.begin(program, context, limits);
     this.requests.push({ program: program.name, context });
     return this.#stopped('step');
   }
 
   /** Starts the program and runs it up to the first breakpoint, or to its end. */
   run(context?: ContextScenario, limits: Limits = NO_LIMITS): Stopped {
-    this.start(context);
+    this.start(context, limits);
     return this.stopHere() ?? this.continue('forwards', limits);
   }
 
@@ -263,7 +264,7 @@ export class Session {
   }
 
   /** Runs the newest run to its end without going there, so that all that happens in it is known. */
-  complete(limits: Limits = NO_LIMITS): Completed {
+  complete(limits: Patience = NO_LIMITS): Completed {
     return this.timeline.complete(limits);
   }
 
@@ -275,12 +276,14 @@ export class Session {
   }
 
   /** So many instructions, or phases of an unwinding. Nothing on the way stops it but the end. */
-  stepi(count: number, direction: Direction = 'forwards'): Stopped {
+  stepi(count: number, direction: Direction = 'forwards', limits: Patience = NO_LIMITS): Stopped {
+    if (direction === 'forwards') return this.#stopped(this.#forwardMoments(count, limits));
     for (let i = 0; i < count; i++) {
-      const moved = direction === 'forwards' ? this.#forwardOne() : this.#backOne();
-      if (!moved) return this.#stopped(direction === 'forwards' ? 'end' : 'start');
+      if (limits.isCancelled?.() === true) return this.#stopped('cancelled');
+      if (!this.#backOne()) return this.#stopped('start');
+      limits.onProgress?.(i + 1, count);
     }
-    return this.#stopped(this.machine.end !== undefined && direction === 'forwards' ? 'end' : 'step');
+    return this.#stopped('step');
   }
 
   /** To the beginning of another line, `into` functions or over them. */
@@ -309,7 +312,7 @@ export class Session {
     }
     if (caller === undefined) {
       const first = this.timeline.runs[from.run]?.first ?? this.timeline.first;
-      this.timeline.seek(first);
+      this.timeline.seek(first, limits);
       return this.#stopped('start');
     }
     const stops = this.#stopSearch();
@@ -324,24 +327,40 @@ export class Session {
   }
 
   /** Goes to a moment, or the nearest that there is. */
-  goto(position: Position): Stopped {
-    this.timeline.seek(position);
+  goto(position: Position, limits: Patience = NO_LIMITS): Stopped {
+    this.timeline.seek(position, limits);
     return this.#stopped('step');
   }
 
-  #forwardOne(): boolean {
+  /** So many moments further: what lies between two throws is run in one go. */
+  #forwardMoments(count: number, limits: Patience): Stopped['why'] {
     const { timeline } = this;
     const { machine } = timeline;
-    const { run, step, phase } = timeline.position;
-    if (machine.end !== undefined) {
-      const next = timeline.runs[run + 1];
-      if (next === undefined) return false;
-      timeline.seek(next.first);
-      return true;
+    for (let done = 0; done < count;) {
+      const { run, step, phase } = timeline.position;
+      if (machine.end !== undefined) {
+        const next = timeline.runs[run + 1];
+        if (next === undefined) return 'end';
+        timeline.seek(next.first, limits);
+        done++;
+        continue;
+      }
+      if (machine.unwinding !== undefined && phase < machine.unwinding.steps.length) {
+        timeline.seek({ run, step, phase: phase + 1 });
+        done++;
+        continue;
+      }
+      const until = { run, step: step + count - done, phase: 0 };
+      const found = timeline.searchForward(ANY_PHASE, {
+        until,
+        ...(limits.isCancelled === undefined ? {} : { isCancelled: () => limits.isCancelled?.() === true }),
+        onProgress: (steps) => limits.onProgress?.(done + steps, count),
+      });
+      if (found === 'cancelled') return 'cancelled';
+      done += timeline.position.step - step + timeline.position.phase;
+      if (found === 'end') return machine.end === undefined ? 'limit' : 'end';
     }
-    const pending = machine.unwinding !== undefined && phase < machine.unwinding.steps.length;
-    timeline.seek(pending ? { run, step, phase: phase + 1 } : { run, step: step + 1, phase: 0 });
-    return comparePositions(timeline.position, { run, step, phase }) !== 0;
+    return machine.end === undefined ? 'step' : 'end';
   }
 
   #backOne(): boolean {
@@ -564,11 +583,12 @@ export class Session {
   // ---- who wrote this -------------------------------------------------------------------------------------------------
 
   /** The instruction that wrote a register, or the memory of an expression, last before now. The session stays where it is. */
-  whoWrote(text: string, limits: Limits = NO_LIMITS): Written | undefined {
+  whoWrote(text: string, limits: Patience = NO_LIMITS): Written | undefined {
     const register = registerNumber(text.trim());
     const from = this.position;
     const frame = this.scope.frame;
     try {
+      // Searching stops without an answer only when nobody wants one any more.
       if (register !== undefined) return this.#whoWroteRegister(register, limits);
       return this.#whoWroteMemory(new CompiledExpression(text, this.symbols.types).evaluate(this.scope), text, limits);
     } finally {
@@ -577,7 +597,7 @@ export class Session {
     }
   }
 
-  #whoWroteRegister(register: number, limits: Limits): Written | undefined {
+  #whoWroteRegister(register: number, limits: Patience): Written | undefined {
     if (register === 10) throw new BailoutError('NOT_WRITTEN', 'R10 is the frame pointer: no instruction writes it.');
     const { timeline } = this;
     let index = this.scope.frame;
@@ -590,9 +610,7 @@ export class Session {
       const entry = this.#entryOf(here, caller, limits);
       timeline.seek(here);
       const until = entry ?? timeline.runs[here.run]?.first ?? timeline.first;
-      if (
-        timeline.searchBackward(new RegisterWriteSearch(register, frame.framePointer), { ...limits, until }) === 'hit'
-      ) {
+      if (this.#foundBack(new RegisterWriteSearch(register, frame.framePointer), { ...limits, until })) {
         return this.#written();
       }
       // A function begins with what its caller had in all registers.
@@ -605,14 +623,20 @@ export class Session {
   #entryOf(
     here: Position,
     caller: Parameters<typeof callSearchOf>[0] | undefined,
-    limits: Limits,
+    limits: Patience,
   ): Position | undefined {
     if (caller === undefined) return undefined;
     this.timeline.seek(here);
-    return this.timeline.searchBackward(callSearchOf(caller), limits) === 'hit' ? this.position : undefined;
+    return this.#foundBack(callSearchOf(caller), limits) ? this.position : undefined;
   }
 
-  #whoWroteMemory(value: Value, text: string, limits: Limits): Written | undefined {
+  #foundBack(search: Search, limits: Limits): boolean {
+    const found = this.timeline.searchBackward(search, limits);
+    if (found === 'cancelled') throw cancelled();
+    return found === 'hit';
+  }
+
+  #whoWroteMemory(value: Value, text: string, limits: Patience): Written | undefined {
     if (value.kind === 'scalar' || value.kind === 'place') {
       const address =
         value.kind === 'place' ? value.address : numberOf(value, (at, size) => this.scope.read(at, size)).bits;
@@ -623,8 +647,7 @@ export class Session {
       if (!this.#backOne()) return undefined;
       search.begin(this.machine);
       this.timeline.seek(now);
-      if (search.test(this.machine) !== 'hit' && this.timeline.searchBackward(search, limits) !== 'hit')
-        return undefined;
+      if (search.test(this.machine) !== 'hit' && !this.#foundBack(search, limits)) return undefined;
       this.#backOne();
       return this.#written();
     }

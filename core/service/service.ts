@@ -296,7 +296,9 @@ export class Service implements SessionApi {
   execute(line: string): CommandResult {
     const { console } = this.#desk;
     try {
-      const { text, quit } = console.execute(line, true);
+      const { text, quit } = this.#desk.work('running', (limits) =>
+        console.execute(line, { interactive: true, limits }),
+      );
       return { text, failed: false, quit: quit === true };
     } catch (error) {
       if (!(error instanceof BailoutError)) throw error;

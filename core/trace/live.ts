@@ -21,8 +21,8 @@ import type { ObjectFile, Program } from '../object/program.ts';
 import type { CollectorLimits } from './collect.ts';
 import { Collector } from './collect.ts';
 import { EventIndex } from './events.ts';
-import type { Completed, Found, Limits, Position, Search, Timeline, TimelineRun } from './timeline.ts';
-import { comparePositions } from './timeline.ts';
+import type { Completed, Found, Limits, Patience, Position, Search, Timeline, TimelineRun } from './timeline.ts';
+import { cancelled, comparePositions } from './timeline.ts';
 
 export interface LiveOptions {
   readonly object: ObjectFile;
@@ -58,6 +58,8 @@ type Run = { -readonly [K in keyof TimelineRun]: TimelineRun[K] } & { readonly t
 
 /** Instructions between checkpoints, to begin with: what runs again in a few milliseconds. */
 const SPACING = 250_000;
+/** Instructions that run before anybody asks whether to go on: a quarter of a second, if each of them were a call of the kernel. */
+const PIECE = 250_000;
 /** What a checkpoint takes beside its pages, roughly. */
 const CHECKPOINT_BYTES = 16 * 1024;
 export const DEFAULT_BUDGET = 256 * 1024 * 1024;
@@ -134,9 +136,12 @@ export class LiveTimeline implements Timeline {
     return { run: this.#run, step, phase };
   }
 
-  /** Begins one more run, after all others: maps keep what they held. The position is its first instruction. */
-  begin(program: Program, context: ContextScenario): void {
-    this.#toLastEnd();
+  /**
+   * Begins one more run, after all others: maps keep what they held. The position is its first instruction.
+   * Throws CANCELLED when the run before has not come to its end, and is cancelled on the way there.
+   */
+  begin(program: Program, context: ContextScenario, limits: Patience = {}): void {
+    this.#toLastEnd(limits);
     const { machine } = this;
     machine.restore(this.#afterLast!);
     machine.kernel.begin(program);
@@ -146,10 +151,10 @@ export class LiveTimeline implements Timeline {
   }
 
   /** Between runs: changes something (a map) as user space would. */
-  change<T>(action: (kernel: Kernel) => T): T {
+  change<T>(action: (kernel: Kernel) => T, limits: Patience = {}): T {
     const { machine } = this;
-    const here = { run: this.#run, checkpoint: machine.checkpoint() };
-    this.#toLastEnd();
+    const comeBack = this.holdPlace();
+    this.#toLastEnd(limits);
     machine.restore(this.#afterLast!);
     try {
       const result = action(machine.kernel);
@@ -157,40 +162,51 @@ export class LiveTimeline implements Timeline {
       return result;
     } finally {
       // Before the first run there is no moment to return to: the changed state is the present one.
-      machine.restore(this.#runs.length > 0 ? here.checkpoint : this.#afterLast!);
-      this.#run = here.run;
+      if (this.#runs.length > 0) comeBack();
+      else machine.restore(this.#afterLast!);
     }
   }
 
-  complete(limits: Limits = {}): Completed {
-    return this.#comingBack(() => this.#runOut(limits));
-  }
-
-  glance<T>(position: Position, action: () => T): T {
-    return this.#comingBack(() => {
-      this.seek(position);
-      return action();
-    });
-  }
-
-  /** By a checkpoint of the present moment, which is nearer than any that was kept. */
-  #comingBack<T>(action: () => T): T {
+  complete(limits: Patience = {}): Completed {
     if (this.#runs.length === 0) throw notRunning();
-    const here = { run: this.#run, checkpoint: this.machine.checkpoint() };
+    const comeBack = this.holdPlace();
     try {
-      return action();
+      return this.#runOut(limits);
     } finally {
-      this.machine.restore(here.checkpoint);
-      this.#run = here.run;
+      comeBack();
     }
   }
 
-  seek(position: Position): Position {
+  seek(position: Position, limits: Patience = {}): Position {
     if (this.#runs.length === 0) throw notRunning();
     const target = this.#clamped(position);
+    const comeBack = limits.isCancelled === undefined ? undefined : this.holdPlace();
     this.#restoreBefore(target, true);
-    this.#forward(ANYTHING, target, {}, 'run');
+    if (this.#forward(ANYTHING, target, limits, 'run') === 'cancelled') {
+      comeBack?.();
+      throw cancelled();
+    }
     return this.position;
+  }
+
+  glance<T>(position: Position, action: () => T, limits: Patience = {}): T {
+    const comeBack = this.holdPlace();
+    try {
+      this.seek(position, limits);
+      return action();
+    } finally {
+      comeBack();
+    }
+  }
+
+  /** Remembers the present moment, and gives what returns to it. */
+  holdPlace(): () => void {
+    const run = this.#run;
+    const checkpoint = this.machine.checkpoint();
+    return () => {
+      this.machine.restore(checkpoint);
+      this.#run = run;
+    };
   }
 
   searchForward(search: Search, limits: Limits = {}): Found {
@@ -210,30 +226,35 @@ export class LiveTimeline implements Timeline {
   searchBackward(search: Search, limits: Limits = {}): Found {
     if (this.#runs.length === 0) throw notRunning();
     const from = this.position;
+    const comeBack = this.holdPlace();
     const until = limits.until ?? this.first;
     let end = from;
     let inclusive = false;
     let done = 0;
+    const total = this.#stepsBetween(until, from);
+    const { isCancelled } = limits;
+    const slice = isCancelled === undefined ? {} : { isCancelled: () => isCancelled() };
     while (comparePositions(end, until) > 0) {
-      if (limits.isCancelled?.() === true) {
-        this.seek(from);
-        return 'cancelled';
-      }
       const start = this.#keptBefore(end);
       if (start === undefined) break;
       this.#restore(start);
       let hit: Position | undefined;
       if (comparePositions(start.position, until) < 0) {
-        this.#forward(ANYTHING, until, {}, 'run');
+        this.#forward(ANYTHING, until, slice, 'run');
         if (this.#arrived(search, until)) hit = this.position;
       }
-      hit = this.#lastHit(search, end, inclusive, until) ?? hit;
+      const last = this.#lastHit(search, end, inclusive, until, slice);
+      if (last === 'cancelled' || limits.isCancelled?.() === true) {
+        comeBack();
+        return 'cancelled';
+      }
+      hit = last ?? hit;
       if (hit !== undefined) {
         this.seek(hit);
         return 'hit';
       }
       if (end.run === start.position.run) done += end.step - start.position.step;
-      limits.onProgress?.(done, undefined);
+      limits.onProgress?.(done, total);
       // The first moment of a run is reached from nowhere: it is looked at here.
       if (this.#isFirst(start.position) && comparePositions(start.position, until) >= 0) {
         this.#enter(start.position);
@@ -249,12 +270,19 @@ export class LiveTimeline implements Timeline {
   // ---- searching ------------------------------------------------------------------------------------------------------
 
   /** The last hit between the present moment and an end; of both, only the end may be one. */
-  #lastHit(search: Search, end: Position, inclusive: boolean, until: Position): Position | undefined {
+  #lastHit(
+    search: Search,
+    end: Position,
+    inclusive: boolean,
+    until: Position,
+    limits: Patience,
+  ): Position | 'cancelled' | undefined {
     let last: Position | undefined;
     let next: 'run' | 'step' = search.begin?.(this.machine, this.position) ?? 'run';
     for (;;) {
-      const found = this.#forward(search, end, {}, next);
+      const found = this.#forward(search, end, limits, next);
       const { position } = this;
+      if (found === 'cancelled') return found;
       if (found !== 'hit') return last;
       const isEnd = comparePositions(position, end) >= 0;
       if (isEnd && !inclusive) return last;
@@ -310,7 +338,7 @@ export class LiveTimeline implements Timeline {
     const ceiling = Math.min(
       until !== undefined && until.run === this.#run ? until.step : Number.MAX_SAFE_INTEGER,
       this.#stepLimit(),
-      how === 'step' ? machine.step + 1 : this.#nextCheckpoint(),
+      how === 'step' ? machine.step + 1 : Math.min(this.#nextCheckpoint(), machine.step + PIECE),
       isNew || this.#frontier.run !== this.#run ? Number.MAX_SAFE_INTEGER : this.#frontier.step,
     );
     const before = machine.step;
@@ -352,6 +380,16 @@ export class LiveTimeline implements Timeline {
 
   #stepLimit(): number {
     return (this.#runs[this.#run]?.first.step ?? 0) + this.#maxSteps;
+  }
+
+  /** Instructions from one moment to a later one, as far as runs are known. */
+  #stepsBetween(from: Position, to: Position): number {
+    let steps = 0;
+    for (let run = from.run; run <= to.run; run++) {
+      const { first, last } = this.#runs[run]!;
+      steps += (run === to.run ? to : (last ?? first)).step - (run === from.run ? from : first).step;
+    }
+    return steps;
   }
 
   // ---- listening ------------------------------------------------------------------------------------------------------
@@ -411,8 +449,10 @@ export class LiveTimeline implements Timeline {
   }
 
   /** Lets all runs that were begun come to their end. */
-  #toLastEnd(): void {
-    if (this.#runOut({}) === 'limit') {
+  #toLastEnd(limits: Patience): void {
+    const completed = this.#runOut(limits);
+    if (completed === 'cancelled') throw cancelled();
+    if (completed === 'limit') {
       throw new BailoutError('RUN_TOO_LONG', `The run was ended after ${this.#maxSteps} instructions.`, {
         hint: 'Raise the limit: set max-steps N.',
       });
@@ -420,7 +460,7 @@ export class LiveTimeline implements Timeline {
   }
 
   /** Goes on from the frontier until nothing is left to run: timers and work queues have runs of their own. */
-  #runOut(limits: Limits): Completed {
+  #runOut(limits: Patience): Completed {
     for (;;) {
       const newest = this.#runs.at(-1);
       if (newest === undefined || newest.end !== undefined) return 'end';

@@ -87,8 +87,16 @@ export interface RecordOptions {
   readonly limits?: CollectorLimits;
   /** Instructions between hashes, to begin with. */
   readonly spacing?: number;
-  onProgress?(run: number, runs: number, steps: number): void;
+  onProgress?(progress: RecordProgress): void;
   isCancelled?(): boolean;
+}
+
+export interface RecordProgress {
+  /** The run that goes on, from 0, and how many were asked for. */
+  readonly run: number;
+  readonly runs: number;
+  /** Instructions of all runs so far. */
+  readonly steps: number;
 }
 
 const NOTHING: Search = { phases: false, stops: () => undefined, test: () => 'miss' };
@@ -124,6 +132,19 @@ export function factsOf(source: RecordingSource): (program: Program) => Verifica
 
 /** Runs all that a source asks for, and listens. */
 export function record(source: RecordingSource, options: RecordOptions): Recording {
+  const steps = recordInSteps(source, options);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    options.onProgress?.(value);
+  }
+}
+
+/** The same, left off often, so that whoever waits can do something else in between. */
+export function* recordInSteps(
+  source: RecordingSource,
+  options: Omit<RecordOptions, 'onProgress'>,
+): Generator<RecordProgress, Recording> {
   const object = loadSource(source, options.kernelBtf);
   const programs = source.requests.map(({ program }) => programNamed(object, program));
   const runs: RecordedRun[] = [];
@@ -146,39 +167,36 @@ export function record(source: RecordingSource, options: RecordOptions): Recordi
   const recording = { source, runs, hashes, events: timeline.events, complete: false };
   const write = throttled(() => options.writer?.update(partly(recording, timeline)));
   options.writer?.begin(source);
-  let total = 0;
-  for (const [index, request] of source.requests.entries()) {
-    timeline.begin(programs[index]!, request.context);
-    const finished = runToEnd(timeline, () => {
+  let before = 0;
+  for (const [run, request] of source.requests.entries()) {
+    timeline.begin(programs[run]!, request.context);
+    while (!isOver(timeline)) {
+      const found = timeline.searchForward(NOTHING, { isCancelled: pause() });
       write();
-      options.onProgress?.(index, source.requests.length, total + timeline.machine.step);
-      return options.isCancelled?.() === true;
-    });
-    total += timeline.machine.step;
-    if (!finished) {
-      const unfinished = partly(recording, timeline);
-      options.writer?.update(unfinished);
-      return unfinished;
+      yield { run, runs: source.requests.length, steps: before + timeline.machine.step };
+      const tooLong = found === 'end' && timeline.machine.end === undefined;
+      if (tooLong || options.isCancelled?.() === true) {
+        const unfinished = partly(recording, timeline);
+        options.writer?.update(unfinished);
+        return unfinished;
+      }
     }
+    before += timeline.machine.step;
   }
   const complete = { ...recording, complete: true };
   options.writer?.update(complete);
   return complete;
 }
 
-/** To the end of the newest run, timers and work queues included. False when it was cancelled, or took too long. */
-function runToEnd(timeline: LiveTimeline, look: () => boolean): boolean {
-  for (;;) {
-    let cancelled = false;
-    const found = timeline.searchForward(NOTHING, {
-      isCancelled: () => {
-        cancelled ||= look();
-        return cancelled;
-      },
-    });
-    if (found === 'cancelled' || timeline.machine.end === undefined) return false;
-    if (timeline.position.run === timeline.runs.length - 1) return true;
-  }
+/** Whether the newest run is at its end, timers and work queues included. */
+function isOver(timeline: LiveTimeline): boolean {
+  return timeline.machine.end !== undefined && timeline.position.run === timeline.runs.length - 1;
+}
+
+/** Once around, so that the search is left off after each piece that it runs at once. */
+function pause(): () => boolean {
+  let asked = 0;
+  return () => ++asked > 1;
 }
 
 /** The recording as it stands, with the run that is under way. */

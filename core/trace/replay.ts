@@ -13,7 +13,7 @@ import { LiveTimeline } from './live.ts';
 import type { RecordedRun, Recording, RunEnd } from './recording.ts';
 import { factsOf, loadSource, programNamed } from './recording.ts';
 import { stateHash } from './state-hash.ts';
-import type { Completed, Found, Limits, Position, Search, Timeline, TimelineRun } from './timeline.ts';
+import type { Completed, Found, Limits, Patience, Position, Search, Timeline, TimelineRun } from './timeline.ts';
 import { comparePositions } from './timeline.ts';
 
 export interface ReplayOptions {
@@ -94,33 +94,28 @@ export class Replay implements Timeline {
     return 'end';
   }
 
-  seek(position: Position): Position {
+  seek(position: Position, limits: Patience = {}): Position {
     const run = Math.min(Math.max(position.run, 0), this.runs.length - 1);
-    this.#ensure(run);
+    this.#ensure(run, limits);
     const last = this.#lastOf(run);
     const wanted = position.run > run ? last : position;
-    return this.#live.seek(comparePositions(wanted, last) > 0 ? last : wanted);
+    return this.#live.seek(comparePositions(wanted, last) > 0 ? last : wanted, limits);
   }
 
-  glance<T>(position: Position, action: () => T): T {
-    const run = Math.min(Math.max(position.run, 0), this.runs.length - 1);
-    if (run >= this.#live.runs.length) {
-      const here = this.position;
-      this.#ensure(run);
-      this.#live.seek(here);
+  glance<T>(position: Position, action: () => T, limits: Patience = {}): T {
+    const comeBack = this.#live.holdPlace();
+    try {
+      this.seek(position, limits);
+      return action();
+    } finally {
+      comeBack();
     }
-    const last = this.#lastOf(run);
-    const wanted = position.run > run || comparePositions(position, last) > 0 ? last : position;
-    return this.#live.glance(wanted, action);
   }
 
   searchForward(search: Search, limits: Limits = {}): Found {
     const here = this.position;
     if (this.#isOver()) return 'end';
-    if (this.machine.end !== undefined && here.run + 1 < this.runs.length) {
-      this.#ensure(here.run + 1);
-      this.#live.seek(here);
-    }
+    if (this.machine.end !== undefined && here.run + 1 < this.runs.length) this.#ensure(here.run + 1, limits);
     // A recording that was cut off ends where it ends, although the program would go on.
     const cut =
       this.recording.runs[this.position.run + (this.machine.end === undefined ? 0 : 1)]?.end.kind === 'unfinished';
@@ -134,22 +129,26 @@ export class Replay implements Timeline {
   }
 
   /** Goes through the whole recording once, so that every later seek finds a checkpoint near. False when it was cancelled. */
-  prepare(limits: Limits = {}): boolean {
-    const here = this.position;
-    this.seek({ run: Math.max(this.#live.runs.length - 1, 0), step: 0, phase: 0 });
-    while (!this.#isOver()) {
-      if (this.searchForward(NOTHING, limits) === 'cancelled') {
-        this.seek(here);
-        return false;
+  prepare(limits: Patience = {}): boolean {
+    const comeBack = this.#live.holdPlace();
+    const total = stepsOf(this.recording.runs);
+    try {
+      this.seek({ run: Math.max(this.#live.runs.length - 1, 0), step: 0, phase: 0 });
+      let run = this.position.run;
+      let done = stepsOf(this.recording.runs.slice(0, run));
+      while (!this.#isOver()) {
+        if (this.position.run !== run) done += stepsOf(this.recording.runs.slice(run, (run = this.position.run)));
+        if (this.searchForward(NOTHING, within(limits, done, total)) === 'cancelled') return false;
       }
+      return true;
+    } finally {
+      comeBack();
     }
-    this.seek(here);
-    return true;
   }
 
   /** Everything that happened in a stretch, those events included that the recording only counted: it is run again. */
   eventsBetween(from: Position, to: Position, limits: CollectorLimits = RANGE_LIMITS): EventIndex {
-    const here = this.position;
+    const comeBack = this.#live.holdPlace();
     const collector = new Collector(limits);
     this.seek(from);
     collector.enterRun(this.position.run);
@@ -162,7 +161,7 @@ export class Replay implements Timeline {
       }
     } finally {
       collector.detach();
-      this.seek(here);
+      comeBack();
     }
     return collector.events;
   }
@@ -178,14 +177,29 @@ export class Replay implements Timeline {
     return { run, step: recorded?.lastStep ?? 0, phase: recorded?.lastPhase ?? 0 };
   }
 
-  /** Runs all that comes before a run, when that was not done yet. The position is anywhere afterwards. */
-  #ensure(run: number): void {
+  /** Runs all that comes before a run, when that was not done yet, and comes back. Throws CANCELLED. */
+  #ensure(run: number, limits: Patience = {}): void {
     const live = this.#live;
+    if (live.runs.length > run) return;
+    const comeBack = live.runs.length > 0 ? live.holdPlace() : (): void => undefined;
+    try {
+      this.#beginUpTo(run, limits);
+    } finally {
+      comeBack();
+    }
+  }
+
+  #beginUpTo(run: number, limits: Patience): void {
+    const live = this.#live;
+    const known = live.runs.length - 1;
+    const total = stepsOf(this.recording.runs.slice(Math.max(known, 0), run));
+    let done = 0;
     while (live.runs.length <= run) {
       const newest = live.runs.length - 1;
       if (newest >= 0 && live.runs[newest]!.end === undefined) {
-        live.seek({ run: newest, step: Number.MAX_SAFE_INTEGER, phase: 0 });
+        live.seek({ run: newest, step: Number.MAX_SAFE_INTEGER, phase: 0 }, within(limits, done, total));
         if (live.runs[newest]!.end === undefined) throw diverged(this.#agreed, live.position);
+        done += stepsOf(this.recording.runs.slice(newest, newest + 1));
         continue;
       }
       const request = this.recording.source.requests[this.#begun];
@@ -211,6 +225,18 @@ export class Replay implements Timeline {
     if (!same || run.hash !== stateHash(checkpoint)) throw diverged(this.#agreed, position);
     this.#agreed = position;
   }
+}
+
+function stepsOf(runs: readonly RecordedRun[]): number {
+  return runs.reduce((sum, { firstStep, lastStep }) => sum + lastStep - firstStep, 0);
+}
+
+/** A part of something longer. */
+function within(limits: Patience, before: number, total: number): Patience {
+  return {
+    ...(limits.isCancelled === undefined ? {} : { isCancelled: () => limits.isCancelled?.() === true }),
+    ...(limits.onProgress === undefined ? {} : { onProgress: (done) => limits.onProgress?.(before + done, total) }),
+  };
 }
 
 function timelineRun(run: RecordedRun, index: number, object: ObjectFile): TimelineRun {

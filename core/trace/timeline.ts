@@ -2,6 +2,7 @@
  * What a session moves along: runs of programs, one after the other, in which every moment can be reached from every other.
  * A recording offers this, and so does a program that runs without one (live.ts).
  */
+import { BailoutError } from '../errors.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { End } from '../machine/stop.ts';
 import type { ObjectFile, Program } from '../object/program.ts';
@@ -45,12 +46,25 @@ export interface Search {
   test(machine: Machine, position: Position): 'hit' | 'miss' | 'step';
 }
 
-export interface Limits {
-  /** Going no further than this. */
-  readonly until?: Position;
+/** Who waits for something that takes long. Both are asked often: at least once in what runs in a tenth of a second. */
+export interface Patience {
   /** Instructions gone through, and all of them where that is known. */
   onProgress?(done: number, total: number | undefined): void;
   isCancelled?(): boolean;
+}
+
+export interface Limits extends Patience {
+  /** Going no further than this. */
+  readonly until?: Position;
+}
+
+/** What was asked for was given up by whoever asked, and there is no part of an answer. */
+export function cancelled(): BailoutError {
+  return new BailoutError('CANCELLED', 'This was cancelled.');
+}
+
+export function throwIfCancelled(limits: Patience): void {
+  if (limits.isCancelled?.() === true) throw cancelled();
 }
 
 /** How a search ended: `end` is the end of the present run; asked again, it goes into the next. */
@@ -70,11 +84,11 @@ export interface Timeline {
   /** Moments from which others are reached. */
   readonly checkpoints: number;
   /** Runs what was begun to its end, without moving the present moment: afterwards all events of it are known. */
-  complete(limits?: Limits): Completed;
-  /** Goes to the nearest moment that there is, and says where that was. */
-  seek(position: Position): Position;
+  complete(limits?: Patience): Completed;
+  /** Goes to the nearest moment that there is, and says where that was. Throws CANCELLED, and stays where it was. */
+  seek(position: Position, limits?: Patience): Position;
   /** Does something at another moment, or the nearest that there is; afterwards the present one is what it was. */
-  glance<T>(position: Position, action: () => T): T;
+  glance<T>(position: Position, action: () => T, limits?: Patience): T;
   /** The first hit after the present moment. */
   searchForward(search: Search, limits?: Limits): Found;
   /** The last hit before the present moment. */

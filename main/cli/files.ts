@@ -61,6 +61,7 @@ export function nodeHost(): Host {
     createFile,
     kernelBtf: bundledKernelBtf,
     write: (text) => writeTo(1, text),
+    ...(process.stderr.isTTY === true ? { terminal: (text: string) => writeTo(2, text) } : {}),
     style: wantsColour(process.env, process.stdout.isTTY === true) ? COLOURED : PLAIN,
   };
 }

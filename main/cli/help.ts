@@ -20,10 +20,11 @@ FILE is a BPF object as clang or gcc makes it (clang -O2 -g -target bpf).
 \`bailout COMMAND --help\` tells more about a command.
 
 Exit status:
-  0  fine
-  1  a program was rejected, or ended by an error of its own
-  2  wrong usage
-  3  unreadable input
+  0    fine
+  1    a program was rejected, or ended by an error of its own
+  2    wrong usage
+  3    unreadable input
+  130  ended by Ctrl-C
 `;
 
 export const COMMAND_HELP: Readonly<Record<CommandName, string>> = {
@@ -70,7 +71,9 @@ Runs a program in a simulated kernel, and keeps what is needed to run it again, 
       --packet PACKET   hex digits, FILE.pcap:N for one packet, or FILE.pcap for a run with each of its packets
       --profile WHICH, --scenario FILE, --global NAME=N, --max-steps N   as for \`run\`
 
-Exit status: 0 all runs returned, 1 rejected or ended by an error, 2 wrong usage, 3 unreadable input.
+Ctrl-C ends the recording where it is; what was recorded until then is a whole file.
+
+Exit status: 0 all runs returned, 1 rejected or ended by an error, 2 wrong usage, 3 unreadable input, 130 ended by Ctrl-C.
 `,
   replay: `Usage: bailout replay RECORDING [--run N] [--json] [--export FORMAT -o FILE]
 
@@ -91,6 +94,8 @@ The debugger's commands, from a script, a pipe or a terminal (docs/debugger.md).
 
   -o, --object FILE   loads an object first
       --json          one JSON object for each command
+
+On a terminal Ctrl-C ends the command that runs, or clears the line; Ctrl-D leaves.
 
 A script ends at the first command that fails, with that command's exit status: 2 wrong usage, 3 anything else.
 `,

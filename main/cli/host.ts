@@ -9,8 +9,10 @@ export interface Host {
   createFile(path: string): (bytes: Uint8Array) => void;
   kernelBtf(): Btf;
   write(text: string): void;
+  /** Writes to the terminal that a person looks at while waiting; absent when nobody does. */
+  readonly terminal?: (text: string) => void;
   readonly style: Style;
 }
 
-/** 0: fine; 1: rejected, or ended by an error of the program; 2: wrong usage; 3: unreadable input. */
-export type ExitStatus = 0 | 1 | 2 | 3;
+/** 0: fine; 1: rejected, or ended by an error of the program; 2: wrong usage; 3: unreadable input; 130: ended by Ctrl-C. */
+export type ExitStatus = 0 | 1 | 2 | 3 | 130;

@@ -1,4 +1,5 @@
 /** The command line: reads the words, runs the command, and turns what went wrong into a line and an exit status. */
+import { workerData } from 'node:worker_threads';
 import { BailoutError } from '../../core/errors.ts';
 import packageJson from '../../package.json';
 import { disasm } from './commands/disasm.ts';
@@ -16,6 +17,8 @@ import type { ExitStatus, Host } from './host.ts';
 import type { Request } from './options.ts';
 import { parseRequest } from './options.ts';
 import { formatError, statusOfError } from './report-error.ts';
+import { isShellStart } from './shell/messages.ts';
+import { serveShell } from './shell/thread.ts';
 
 function perform(request: Request, host: Host): ExitStatus | Promise<ExitStatus> {
   switch (request.command) {
@@ -44,17 +47,24 @@ function perform(request: Request, host: Host): ExitStatus | Promise<ExitStatus>
   }
 }
 
-try {
-  process.exitCode = await perform(parseRequest(process.argv.slice(2)), nodeHost());
-} catch (error) {
-  const style = wantsColour(process.env, process.stderr.isTTY === true) ? COLOURED : PLAIN;
-  if (!(error instanceof BailoutError)) {
-    // A defect of Bailout: the stack is what a report needs.
-    writeTo(2, `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    writeTo(2, 'This is a defect of Bailout. Please report it with the command and the object.\n');
-    process.exitCode = 1;
-  } else {
-    writeTo(2, `${formatError(error, style)}\n`);
-    process.exitCode = statusOfError(error);
+async function commandLine(): Promise<void> {
+  try {
+    process.exitCode = await perform(parseRequest(process.argv.slice(2)), nodeHost());
+  } catch (error) {
+    const style = wantsColour(process.env, process.stderr.isTTY === true) ? COLOURED : PLAIN;
+    if (!(error instanceof BailoutError)) {
+      // A defect of Bailout: the stack is what a report needs.
+      writeTo(2, `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+      writeTo(2, 'This is a defect of Bailout. Please report it with the command and the object.\n');
+      process.exitCode = 1;
+    } else {
+      writeTo(2, `${formatError(error, style)}\n`);
+      process.exitCode = statusOfError(error);
+    }
   }
 }
+
+// The thread of a conversation begins in this file, too: there is only one.
+const start: unknown = workerData;
+if (isShellStart(start)) serveShell(start);
+else await commandLine();

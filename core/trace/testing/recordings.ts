@@ -1,6 +1,7 @@
 /** Recordings for tests: of the objects of test/exceptions, and of loops written here. */
 import { readFileSync } from 'node:fs';
 import { bundledKernelBtf } from '../../../main/kernel-btf.ts';
+import { BTF_FUNC_STATIC } from '../../object/btf/kinds.ts';
 import { ObjectBuilder } from '../../object/testing/object-builder.ts';
 import type { RecordOptions, Recording, RecordingSource } from '../recording.ts';
 import { record } from '../recording.ts';
@@ -41,6 +42,24 @@ export function loopSource(rounds: number): RecordingSource {
   );
   object.function('.text', 'helper', 'r0 = r1\nr0 >>= 3\nexit');
   return source('loop.bpf.o', object.bytes(), ['main']);
+}
+
+/** A program that the verifier accepts, and that runs for as long as anybody waits: two loops of 8 M turns, one in the other. */
+export function endlessSource(): RecordingSource {
+  const object = new ObjectBuilder();
+  // Functions whose address is taken are named by their place in the section, in bytes.
+  const loop = (at: number): string => `r1 = 8388608\nr2 = ${at} ll\nr3 = 0\nr4 = 0\ncall 181\nr0 = 0\nexit`;
+  object.function('xdp', 'main', loop(0), { references: { 1: '.text' }, typeId: object.funcType('main') });
+  object.function('.text', 'outer', loop(64), {
+    references: { 1: '.text' },
+    isStatic: true,
+    typeId: object.funcType('outer', BTF_FUNC_STATIC),
+  });
+  object.function('.text', 'inner', 'r0 = 0\nexit', {
+    isStatic: true,
+    typeId: object.funcType('inner', BTF_FUNC_STATIC),
+  });
+  return source('endless.bpf.o', object.bytes(), ['main']);
 }
 
 function source(objectName: string, objectBytes: Uint8Array, programs: readonly string[]): RecordingSource {

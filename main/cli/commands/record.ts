@@ -5,7 +5,8 @@ import { BailoutError } from '../../../core/errors.ts';
 import type { ObjectFile } from '../../../core/object/program.ts';
 import { FileWriter } from '../../../core/trace/file.ts';
 import type { RecordingSource } from '../../../core/trace/recording.ts';
-import { record } from '../../../core/trace/recording.ts';
+import { recordInSteps } from '../../../core/trace/recording.ts';
+import type { Recording } from '../../../core/trace/recording.ts';
 import { deflate } from '../../deflate.ts';
 import { formatOutcome } from '../format/verify.ts';
 import { setGlobals } from '../globals.ts';
@@ -14,6 +15,7 @@ import { loadFile } from '../load.ts';
 import type { RecordRequest } from '../options.ts';
 import { packetBytes } from '../packet.ts';
 import { baseName, chooseProgram } from '../program.ts';
+import { ProgressLine } from '../progress.ts';
 import { summary } from './replay.ts';
 import { scenarioOf } from './run.ts';
 import { explained } from './verify.ts';
@@ -22,7 +24,7 @@ const WHOLE_CAPTURE = /\.(?:pcap|pcapng|cap)$/i;
 /** More belong into several recordings: each run keeps a checkpoint when it is replayed. */
 const MAX_RUNS = 2000;
 
-export function recordCommand(request: RecordRequest, host: Host): ExitStatus {
+export async function recordCommand(request: RecordRequest, host: Host): Promise<ExitStatus> {
   const object = loadFile(host, request.file);
   const program = chooseProgram(object, request.program);
   const globals = changedGlobals(object, () => setGlobals(object, request.globals));
@@ -44,10 +46,46 @@ export function recordCommand(request: RecordRequest, host: Host): ExitStatus {
     globals,
     maxSteps: request.maxSteps,
   };
-  const append = host.createFile(request.output);
-  const recording = record(source, { kernelBtf: host.kernelBtf(), writer: new FileWriter(append, deflate) });
+  const { recording, isInterrupted } = await recordWatched(source, host, host.createFile(request.output));
   host.write(`${summary(recording, undefined).join('\n')}\n`);
+  if (isInterrupted) return 130;
   return recording.complete && recording.runs.every(({ end }) => end.kind === 'exit') ? 0 : 1;
+}
+
+/** Between two looks at whether somebody pressed Ctrl-C. */
+const BREATH_MS = 50;
+
+/** Records, and says how far it is. Ctrl-C ends the recording: what was recorded so far is a whole file. */
+async function recordWatched(
+  source: RecordingSource,
+  host: Host,
+  append: (bytes: Uint8Array) => void,
+): Promise<{ readonly recording: Recording; readonly isInterrupted: boolean }> {
+  let isInterrupted = false;
+  const interrupt = (): void => void (isInterrupted = true);
+  process.on('SIGINT', interrupt);
+  const line = host.terminal === undefined ? undefined : new ProgressLine('recording', host.terminal);
+  const runs = source.requests.length;
+  try {
+    const steps = recordInSteps(source, {
+      kernelBtf: host.kernelBtf(),
+      writer: new FileWriter(append, deflate),
+      isCancelled: () => isInterrupted,
+    });
+    for (let breath = Date.now(); ;) {
+      const { done, value } = steps.next();
+      if (done === true) return { recording: value, isInterrupted };
+      if (Date.now() - breath < BREATH_MS) continue;
+      breath = Date.now();
+      // Of many runs the number says more than that of their instructions.
+      if (runs > 1) line?.update(value.run, runs, 'runs');
+      else line?.update(value.steps, undefined);
+      await new Promise(setImmediate);
+    }
+  } finally {
+    line?.clear();
+    process.off('SIGINT', interrupt);
+  }
 }
 
 /** A capture without a number is all of its packets: a run for each. */

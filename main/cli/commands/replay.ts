@@ -8,6 +8,7 @@ import type { RecordedRun, Recording } from '../../../core/trace/recording.ts';
 import { Replay } from '../../../core/trace/replay.ts';
 import { deflate } from '../../deflate.ts';
 import type { ExitStatus, Host } from '../host.ts';
+import { ProgressLine } from '../progress.ts';
 import type { ExportFormat, ReplayRequest } from '../options.ts';
 
 const EXPORTS: Readonly<Record<ExportFormat, (recording: Recording) => Iterable<string>>> = {
@@ -26,7 +27,11 @@ export function replayCommand(request: ReplayRequest, host: Host): ExitStatus {
       `There is no run ${request.run}: the recording has ${recording.runs.length}, counted from 0.`,
     );
   }
-  new Replay(recording, { kernelBtf: host.kernelBtf() }).prepare();
+  const line = host.terminal === undefined ? undefined : new ProgressLine('replaying', host.terminal);
+  new Replay(recording, { kernelBtf: host.kernelBtf() }).prepare({
+    onProgress: (done, total) => line?.update(done, total),
+  });
+  line?.clear();
   if (request.exportTo !== undefined) {
     const append = host.createFile(request.exportTo.path);
     const encoder = new TextEncoder();

@@ -87,7 +87,7 @@ describe('every command', () => {
 
   it('an empty line repeats a step', () => {
     console.execute('start');
-    console.execute('stepi', true);
-    expect(console.execute('', true).text).toContain('step 2');
+    console.execute('stepi', { interactive: true });
+    expect(console.execute('', { interactive: true }).text).toContain('step 2');
   });
 });

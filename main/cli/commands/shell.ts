@@ -1,41 +1,26 @@
 /** `bailout shell`: the loader commands, from a terminal, a script or a pipe. */
-import { createInterface } from 'node:readline';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { BailoutError } from '../../../core/errors.ts';
 import { Console } from '../../../core/commands/console.ts';
-import type { Output } from '../../../core/commands/command.ts';
-import { deflate } from '../../deflate.ts';
-import { writeTo } from '../files.ts';
+import { wantsColour } from '../format/style.ts';
 import type { ExitStatus, Host } from '../host.ts';
 import type { ShellRequest } from '../options.ts';
 import { formatError, statusOfError } from '../report-error.ts';
+import { commandHost, said } from '../shell/console-host.ts';
+import { talk } from '../shell/terminal.ts';
 
 const PROMPT = '(bailout) ';
-const HISTORY_LINES = 1000;
 
 /** Runs a script, or what comes through a pipe, or talks with a person. */
 export function shell(request: ShellRequest, host: Host): ExitStatus | Promise<ExitStatus> {
-  const console = new Console({
-    readFile: (path) => host.readFile(path),
-    kernelBtf: () => host.kernelBtf(),
-    writeFile,
-    compression: deflate,
-  });
-  if (request.object !== undefined) console.execute(`load ${request.object}`);
-  if (request.script !== undefined)
-    return runScript(console, new TextDecoder().decode(host.readFile(request.script)), request, host);
-  if (process.stdin.isTTY !== true) return runScript(console, readFileSync(0, 'utf8'), request, host);
-  return talk(console, request, host);
-}
-
-function writeFile(path: string, pieces: readonly Uint8Array[]): void {
-  try {
-    writeFileSync(path, pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
-  } catch (cause) {
-    throw new BailoutError('FILE_UNWRITABLE', `${path} cannot be written.`, { cause });
+  if (request.script === undefined && process.stdin.isTTY === true) {
+    return talk(request, wantsColour(process.env, process.stderr.isTTY === true));
   }
+  const console = new Console(commandHost(host));
+  if (request.object !== undefined) console.execute(`load ${request.object}`);
+  const script =
+    request.script === undefined ? readFileSync(0, 'utf8') : new TextDecoder().decode(host.readFile(request.script));
+  return runScript(console, script, request, host);
 }
 
 /** Each line with what it says; the first that fails ends the script with its exit status. */
@@ -51,7 +36,8 @@ export function runScript(
     try {
       if (!request.json) host.write(`${host.style.dim(`${PROMPT}${text}`)}\n`);
       const output = console.execute(text);
-      say(output, text, request, host);
+      const answer = said(output, text, request.json);
+      if (answer !== '') host.write(answer);
       if (output.quit === true) return 0;
     } catch (error) {
       if (!(error instanceof BailoutError)) throw error;
@@ -63,62 +49,6 @@ export function runScript(
   return 0;
 }
 
-function say(output: Output, command: string, request: Pick<ShellRequest, 'json'>, host: Host): void {
-  if (request.json) host.write(`${JSON.stringify({ command, data: output.data ?? null })}\n`);
-  else if (output.text !== '') host.write(`${output.text}\n`);
-}
-
 function errorData(error: BailoutError): object {
   return { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
-}
-
-function talk(console: Console, request: ShellRequest, host: Host): Promise<ExitStatus> {
-  const file = historyFile();
-  const history = existsSync(file)
-    ? readFileSync(file, 'utf8')
-        .split('\n')
-        .filter((line) => line !== '')
-    : [];
-  const lines = createInterface({
-    input: process.stdin,
-    output: process.stdout,
-    prompt: PROMPT,
-    history,
-    historySize: HISTORY_LINES,
-    completer: (line: string): [string[], string] => {
-      const { word, words } = console.complete(line);
-      return [[...words], word];
-    },
-  });
-  host.write('Type `help` for the commands, `quit` to leave.\n');
-  lines.prompt();
-  return new Promise((resolve) => {
-    lines.on('line', (line) => {
-      try {
-        const output = console.execute(line, true);
-        say(output, line.trim(), request, host);
-        if (output.quit === true) return void lines.close();
-      } catch (error) {
-        if (!(error instanceof BailoutError)) throw error;
-        writeTo(2, `${formatError(error, host.style)}\n`);
-      }
-      lines.prompt();
-    });
-    lines.on('history', (entries: string[]) => remember(file, entries));
-    lines.on('close', () => resolve(0));
-  });
-}
-
-function historyFile(): string {
-  return join(process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'bailout', 'history');
-}
-
-/** A history that cannot be written is none, not an error. */
-function remember(file: string, entries: readonly string[]): void {
-  try {
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, `${entries.slice(0, HISTORY_LINES).join('\n')}\n`, { mode: 0o600 });
-  } catch {
-    // Read-only homes are common in containers.
-  }
 }

@@ -1,0 +1,28 @@
+/** What the console needs of the machine, given by the command line; and what a command says as the user wants it. */
+import { writeFileSync } from 'node:fs';
+import { BailoutError } from '../../../core/errors.ts';
+import type { CommandHost, Output } from '../../../core/commands/command.ts';
+import { deflate } from '../../deflate.ts';
+import type { Host } from '../host.ts';
+
+export function commandHost(host: Host): CommandHost {
+  return {
+    readFile: (path) => host.readFile(path),
+    kernelBtf: () => host.kernelBtf(),
+    writeFile,
+    compression: deflate,
+  };
+}
+
+function writeFile(path: string, pieces: readonly Uint8Array[]): void {
+  try {
+    writeFileSync(path, pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
+  } catch (cause) {
+    throw new BailoutError('FILE_UNWRITABLE', `${path} cannot be written.`, { cause });
+  }
+}
+
+export function said(output: Output, command: string, json: boolean): string {
+  if (json) return `${JSON.stringify({ command, data: output.data ?? null })}\n`;
+  return output.text === '' ? '' : `${output.text}\n`;
+}
