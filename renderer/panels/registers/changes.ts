@@ -1,11 +1,14 @@
 /** What a move has changed in a frame, and how values are written. */
 import type { MomentView, RegisterView, StackSlotView } from '../../../core/protocol/views.ts';
 
+type Value = Partial<Pick<RegisterView, 'name' | 'value' | 'decimal' | 'pointsTo'>>;
 type Registers = NonNullable<MomentView['registers']>;
 
 /** What it points to, where that is known; else the number, in the way that tells more. */
-export function valueText({ value, decimal, pointsTo }: Pick<RegisterView, 'value' | 'decimal' | 'pointsTo'>): string {
+export function valueText({ name, value, decimal, pointsTo }: Value): string {
   if (value === undefined) return '–';
+  // Where the frame pointer points is no news.
+  if (name === 'fp') return value;
   if (pointsTo !== undefined) return pointsTo;
   if (decimal === undefined) return value;
   // Beyond a million people read addresses, masks and hashes.
@@ -14,7 +17,7 @@ export function valueText({ value, decimal, pointsTo }: Pick<RegisterView, 'valu
 }
 
 /** The other way to write it, for who looks closer. */
-export function otherText(view: Pick<RegisterView, 'value' | 'decimal' | 'pointsTo'>): string {
+export function otherText(view: Value): string {
   if (view.value === undefined) return '';
   const shown = valueText(view);
   return [view.value, view.decimal].filter((text) => text !== undefined && text !== shown).join(' = ');

@@ -27,8 +27,16 @@ const view = {
 
 describe('the ledger', () => {
   it('lists by number, so that no card moves when something is let go', () => {
-    expect(listed(view, 'all').map(({ id }) => id)).toEqual([1, 2, 3]);
-    expect(listed(view, 'held').map(({ id }) => id)).toEqual([1, 2]);
+    expect(listed(view, 'all').rows.map(({ id }) => id)).toEqual([1, 2, 3]);
+    expect(listed(view, 'held').rows.map(({ id }) => id)).toEqual([1, 2]);
+  });
+
+  it('folds what the program gave back long ago, and never what an unwinding let go', () => {
+    const gone = [2, 3, 4, 5].map((id) => resource(id, { state: 'released' }));
+    const unwound = [6, 7, 8].map((id) => resource(id, { state: 'released', unwound: true }));
+    const { rows, earlier } = listed({ ...view, resources: [...gone, ...unwound, resource(1)] }, 'all');
+    expect(rows.map(({ id }) => id)).toEqual([1, 4, 5, 6, 7, 8]);
+    expect(earlier.map(({ id }) => id)).toEqual([2, 3]);
   });
 
   it('counts what is about to be released as held', () => {

@@ -8,10 +8,28 @@ export function isHeld({ state }: ResourceView): boolean {
   return state === 'held' || state === 'releasing' || state === 'leaked';
 }
 
-/** In the order of acquisition, as the ledger numbers them: a card never moves when its resource is let go. */
-export function listed(view: ResourcesView, shown: Shown): readonly ResourceView[] {
-  const rows = shown === 'all' ? view.resources : view.resources.filter(isHeld);
-  return [...rows].sort((a, b) => a.id - b.id);
+export interface Listed {
+  /** In the order of acquisition, as the ledger numbers them. */
+  readonly rows: readonly ResourceView[];
+  /** What the program itself gave back: before the others, once it is asked for. */
+  readonly earlier: readonly ResourceView[];
+}
+
+/** Of what was given back by the program the newest stay in sight: what a step just released does not vanish under one's eyes. */
+const NEWEST = 2;
+
+/**
+ * What counts now is in sight however much came and went before: what is held, and what an unwinding let go. While it unwinds, no card
+ * moves.
+ */
+export function listed({ resources }: ResourcesView, shown: Shown): Listed {
+  const all = [...resources].sort((a, b) => a.id - b.id);
+  if (shown === 'held') return { rows: all.filter(isHeld), earlier: [] };
+  const given = all.filter((resource) => resource.state === 'released' && !resource.unwound);
+  const kept = new Set(given.slice(-NEWEST));
+  const isEarlier = (resource: ResourceView): boolean =>
+    resource.state === 'released' && !resource.unwound && !kept.has(resource);
+  return { rows: all.filter((resource) => !isEarlier(resource)), earlier: all.filter(isEarlier) };
 }
 
 /** `write_sample r6`. */
