@@ -2,7 +2,7 @@
 import type { Ref, ShallowRef } from 'vue';
 import { computed, ref, shallowRef, watch } from 'vue';
 import type { EventRow } from '../../../core/protocol/timeline.ts';
-import { Pages } from '../../common/pages.ts';
+import { PagedRows } from '../../common/paged-rows.ts';
 import { SessionError } from '../../session/client.ts';
 import { useSession } from '../../session/store.ts';
 import type { Sort } from './columns.ts';
@@ -55,7 +55,7 @@ export function useEvents({ filter, order, visible }: Asked): EventList {
       return undefined;
     }
   };
-  const pages = new Pages<EventRow>(query, () => arrivals.value++);
+  const pages = new PagedRows<EventRow>(query, () => arrivals.value++);
 
   let isStale = true;
   const again = (): void => {
