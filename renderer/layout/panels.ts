@@ -1,7 +1,6 @@
 /** All panels: how they are called, and where they come from. */
 import type { Component } from 'vue';
 import { defineAsyncComponent } from 'vue';
-import EmptyPanel from '../common/EmptyPanel.vue';
 
 export interface PanelInfo {
   /** The name of its file in small letters, without `Panel`. */
@@ -48,16 +47,14 @@ export function titleOf(id: string): string {
 const FILES = import.meta.glob<{ default: Component }>('../panels/*/*Panel.vue');
 const components = new Map<string, Component>();
 
-/** Loaded when it is shown first. */
-export function componentOf(id: string): Component {
+/** Loaded when it is shown first. Undefined for a panel that there is not. */
+export function componentOf(id: string): Component | undefined {
   const kind = kindOf(id);
   const known = components.get(kind);
   if (known !== undefined) return known;
   const entry = Object.entries(FILES).find(([path]) => path.toLowerCase().endsWith(`/${kind}panel.vue`));
-  const component =
-    entry === undefined
-      ? EmptyPanel
-      : defineAsyncComponent({ loader: async () => (await entry[1]()).default, delay: 0 });
+  if (entry === undefined) return undefined;
+  const component = defineAsyncComponent({ loader: async () => (await entry[1]()).default, delay: 0 });
   components.set(kind, component);
   return component;
 }
