@@ -1,0 +1,12 @@
+import { _electron } from '@playwright/test';
+process.env.ELECTRON_OVERRIDE_DIST_PATH = '/work/main/test/e2e/electron-imitation';
+const app = await _electron.launch({ args: ['/work/main'] });
+app.process().stderr.on('data', (d) => process.stderr.write('E ' + d));
+const page = await app.firstWindow();
+page.on('console', (m) => console.log('C', m.text()));
+page.on('pageerror', (m) => console.log('PE', String(m)));
+await page.waitForTimeout(4000);
+await page.keyboard.press('F5');
+await page.waitForTimeout(2500);
+await page.screenshot({ path: '/tmp/eapp/a.png' });
+await app.close();
