@@ -45,12 +45,12 @@ const LAYOUTS: Record<Preset, Part> = {
     1600,
     row(
       672,
-      column(240, tabs(300, 'programs', 'maps'), tabs(372, 'breakpoints', 'runs')),
-      tabs(660, 'code', 'unwind'),
+      column(300, tabs(300, 'programs', 'maps'), tabs(372, 'breakpoints', 'runs')),
+      tabs(640, 'code'),
       column(
-        700,
+        660,
         tabs(350, 'registers', 'known'),
-        row(322, tabs(350, 'frames', 'resources'), tabs(350, 'stack', 'memory')),
+        row(322, tabs(350, 'frames', 'unwind', 'resources'), tabs(350, 'stack', 'memory')),
       ),
     ),
     row(264, tabs(1000, 'terminal', 'output'), tabs(600, 'timeline', 'events')),
@@ -61,8 +61,8 @@ const LAYOUTS: Record<Preset, Part> = {
     row(
       436,
       tabs(620, 'events', 'runs', 'output'),
-      tabs(540, 'code', 'unwind'),
-      tabs(440, 'resources', 'registers', 'terminal'),
+      tabs(540, 'code'),
+      tabs(440, 'resources', 'unwind', 'registers', 'terminal'),
     ),
   ),
 };

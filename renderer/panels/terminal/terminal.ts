@@ -28,6 +28,9 @@ function terminalTheme(): ITheme {
     foreground: of('--dim'),
     cursor: of('--text'),
     cursorAccent: of('--panel'),
+    scrollbarSliderBackground: of('--line'),
+    scrollbarSliderHoverBackground: of('--line2'),
+    scrollbarSliderActiveBackground: of('--line2'),
     selectionBackground: `${of('--here')}55`,
     black: of('--line2'),
     white: of('--text'),
@@ -74,6 +77,7 @@ export class CommandTerminal {
       screenReaderMode: screenReader.value,
       // Colours of the theme have the contrast; this holds for what addons draw, too.
       minimumContrastRatio: 4.5,
+      overviewRuler: { width: 8 },
       allowProposedApi: true,
     });
     this.#xterm.loadAddon(this.#fit);
