@@ -15,7 +15,8 @@ export function useJumpArrow(code: Code, place: CodePlace): JumpArrow {
   const ends = shallowRef<{ readonly from: number; readonly to: number }>();
   const jump = computed(() => {
     const row = code.at(place.selected.value);
-    return shown.value && row?.kind === 'insn' && row.target !== undefined
+    // A call's way leads to another function: its link is enough.
+    return shown.value && row?.kind === 'insn' && row.target !== undefined && !row.text.startsWith('call')
       ? { from: place.selected.value, target: row.target }
       : undefined;
   });
