@@ -433,6 +433,7 @@ export class Machine {
     call.framePointer = framePointer;
     const { observer } = this;
     if (observer.calling !== undefined) observer.calling(call, this.step);
+    else this.#watching.helpers++;
     const result = this.kernel.invoke(site.behaviour, call);
     if (observer.called !== undefined) observer.called(call, result, this.step);
     if (typeof result === 'bigint') {

@@ -72,6 +72,11 @@ export class LinearMemory implements Memory {
     return this.#pages.copiedBytes;
   }
 
+  /** Bytes that the next checkpoint will copy, at the most. */
+  get dirtyBytes(): number {
+    return this.#pages.dirtyBytes(this.#bytes);
+  }
+
   allocate(size: number, options: { readonly access?: Access; readonly label?: string } = {}): number {
     const { offset, used } = this.#allocator.allocate(size, options.label ?? '');
     if (used) {

@@ -19,8 +19,11 @@ export interface MachineObserver {
   phase?(step: UnwindStep, position: MachinePosition): void;
   /** Calls and exits of functions, in order, when the engine's log is full and at the end of a run. */
   flow?(log: FlowLog): void;
-  /** Without {@link flow}: hears only how many there are, which takes a tenth of the time. */
-  readonly flowCounter?: FlowCounter;
+  /**
+   * Hears how many there are of what is not heard one by one: calls and exits of functions without {@link flow}, calls of helpers
+   * and kfuncs without {@link calling}.
+   */
+  readonly counter?: Counter;
   /**
    * How often the instruction at an address was executed (`Machine.locate` says where that is): from time to time, and at the
    * end of a run. While somebody wants to know, instructions take about twice as long.
@@ -28,11 +31,11 @@ export interface MachineObserver {
   hits?(address: number, count: number): void;
 }
 
-export interface FlowCounter {
+export interface Counter {
   /** The first step after a given one that belongs to another stretch: what is counted is counted by stretches. */
   stretchEnd(step: number): number;
-  /** So many calls and exits in the stretch of a step. */
-  add(step: number, calls: number, exits: number): void;
+  /** So many calls and exits of functions, and calls of helpers and kfuncs, in the stretch of a step: all since the last time. */
+  add(step: number, calls: number, exits: number, helpers: number): void;
 }
 
 /**

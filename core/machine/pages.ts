@@ -43,7 +43,7 @@ const UNWRITTEN_PAGE = (() => {
   page.fill(SHADOW_FULL, PAGE_SIZE);
   return page;
 })();
-const UNWRITTEN_WORDS = new BigUint64Array(UNWRITTEN_PAGE.buffer);
+const UNWRITTEN_SHADOW = new Uint32Array(UNWRITTEN_PAGE.buffer)[PAGE_SIZE / 4];
 
 /** The regions that checkpoints leave out: the dirty map itself and the shadow bytes, which go with their pages. */
 function isCaptured(page: number): boolean {
@@ -77,6 +77,18 @@ export class Pages {
     });
     this.#base = { nodes };
     return this.#base;
+  }
+
+  /** Bytes that the next checkpoint would copy, at the most. */
+  dirtyBytes(bytes: Uint8Array): number {
+    const end = Math.min(PAGES, bytes.length >> PAGE_SHIFT);
+    const words = new Uint32Array(bytes.buffer, DIRTY, Math.ceil(end / 4));
+    let pages = 0;
+    for (let w = 0; w < words.length; w++) {
+      if (words[w] === 0) continue;
+      for (let page = w * 4; page < w * 4 + 4; page++) if (bytes[DIRTY + page] !== 0 && isCaptured(page)) pages++;
+    }
+    return pages * PAGE_RECORD;
   }
 
   restore(bytes: Uint8Array, tree: PageTree): void {
@@ -119,11 +131,10 @@ export class Pages {
   }
 
   #isUnwritten(bytes: Uint8Array, offset: number): boolean {
-    const shadow = new BigUint64Array(bytes.buffer, SHADOW + (offset >> 3), SHADOW_SIZE / 8);
-    const expected = UNWRITTEN_WORDS[PAGE_SIZE / 8];
-    for (const word of shadow) if (word !== expected) return false;
-    const data = new BigUint64Array(bytes.buffer, offset, PAGE_SIZE / 8);
-    for (const word of data) if (word !== 0n) return false;
+    const shadow = new Uint32Array(bytes.buffer, SHADOW + (offset >> 3), SHADOW_SIZE / 4);
+    for (let i = 0; i < shadow.length; i++) if (shadow[i] !== UNWRITTEN_SHADOW) return false;
+    const data = new Uint32Array(bytes.buffer, offset, PAGE_SIZE / 4);
+    for (let i = 0; i < data.length; i++) if (data[i] !== 0) return false;
     return true;
   }
 

@@ -18,6 +18,8 @@ export interface WatchingHost {
 
 export class Watching {
   readonly #host: WatchingHost;
+  /** Calls of helpers and kfuncs that nobody heard of. */
+  helpers = 0;
   /** Since when the table of hits has what it has. */
   #hitsFrom = 0;
 
@@ -28,27 +30,27 @@ export class Watching {
   /** Before the engine runs. */
   begin(): void {
     const { observer, step } = this.#host;
-    if (observer.flow !== undefined || observer.flowCounter !== undefined) this.#listen();
+    if (observer.flow !== undefined || observer.counter !== undefined) this.#listen();
+    this.helpers = 0;
     this.#hitsFrom = step;
   }
 
   /** Where the engine has to stop because what it counts belongs to another stretch from there on. */
   limit(step: number): number {
-    const { observer } = this.#host;
-    return observer.flow === undefined ? (observer.flowCounter?.stretchEnd(step) ?? Infinity) : Infinity;
+    return this.#host.observer.counter?.stretchEnd(step) ?? Infinity;
   }
 
-  /** Enters the engine, counting instructions when somebody wants to know. */
+  /** Enters the engine, which counts instructions when somebody wants to know. */
   run(engine: Engine): number {
     const { observer, step } = this.#host;
     if (observer.hits === undefined) {
       const why = engine.run();
-      if (observer.flowCounter !== undefined || observer.flow !== undefined) this.#handCounts(step);
+      if (observer.counter !== undefined) this.#handCounts(step);
       return why;
     }
     if (step - this.#hitsFrom > HITS_LAST) this.#takeHits();
     const why = engine.runCounting();
-    this.#handCounts(step);
+    if (observer.counter !== undefined) this.#handCounts(step);
     return why;
   }
 
@@ -73,7 +75,7 @@ export class Watching {
   #listen(): void {
     const { observer } = this.#host;
     if (observer.flow !== undefined) this.#setLog(LOG_BASE, LOG_LIMIT);
-    else this.#setLog(0, observer.flowCounter === undefined ? 0 : LOG_COUNTS);
+    else this.#setLog(0, observer.counter === undefined ? 0 : LOG_COUNTS);
   }
 
   #setLog(next: number, end: number): void {
@@ -90,13 +92,12 @@ export class Watching {
 
   /** What was counted since a step. */
   #handCounts(step: number): void {
-    const { view } = this.#host.memory;
-    const calls = view.getUint32(FLOW_COUNTS, true);
-    const exits = view.getUint32(FLOW_COUNTS + 4, true);
-    if (calls === 0 && exits === 0) return;
+    const { memory, observer } = this.#host;
+    const { view } = memory;
+    observer.counter?.add(step, view.getUint32(FLOW_COUNTS, true), view.getUint32(FLOW_COUNTS + 4, true), this.helpers);
     view.setUint32(FLOW_COUNTS, 0, true);
     view.setUint32(FLOW_COUNTS + 4, 0, true);
-    this.#host.observer.flowCounter?.add(step, calls, exits);
+    this.helpers = 0;
   }
 
   #takeHits(): void {

@@ -10,11 +10,11 @@ import { callTarget } from '../isa/control-flow.ts';
 import type { Call, OutputLine, Suspension } from '../kernel/behaviour.ts';
 import type { LedgerEntry } from '../kernel/ledger.ts';
 import type { Machine } from '../machine/machine.ts';
-import type { FlowCounter, FlowLog } from '../machine/observer.ts';
+import type { Counter, FlowLog } from '../machine/observer.ts';
 import type { End, MachinePosition } from '../machine/stop.ts';
 import type { Program } from '../object/program.ts';
 import type { EventKind } from './events.ts';
-import { EventIndex, Overflow, eventCode } from './events.ts';
+import { EVENT_KINDS, EventIndex, Overflow, eventCode, stretchEnd } from './events.ts';
 
 export interface CollectorLimits {
   /** Calls and returns of functions that are kept. */
@@ -31,7 +31,7 @@ export interface CollectorLimits {
  * As many as fit into a twentieth of a byte for each of 100 M instructions, however little they pack, and are written in a tenth of
  * the time that so many instructions take at the least.
  */
-export const DEFAULT_LIMITS: CollectorLimits = { flow: 150_000, calls: 40_000, rest: 40_000, text: 500_000 };
+export const DEFAULT_LIMITS: CollectorLimits = { flow: 100_000, calls: 40_000, rest: 40_000, text: 500_000 };
 
 /** An address of the engine's log, looked up. */
 interface Site {
@@ -62,6 +62,8 @@ export class Collector {
   #step = 0;
   #calls = 0;
   #others = 0;
+  /** Events by kind that were only counted, since they were last put into a stretch: adding to one costs a nanosecond. */
+  readonly #counts = new Uint32Array(EVENT_KINDS.length);
   #characters = 0;
   /** The row of the helper that is running, or -1. */
   #open = -1;
@@ -85,15 +87,14 @@ export class Collector {
     const { kernel } = machine;
     const { flow, calls, rest } = this.#limits;
     machine.observer = {
-      ...(this.events.flow.length < flow
-        ? { flow: (log: FlowLog) => this.#flow(log) }
-        : { flowCounter: this.#flowCounter }),
+      ...(this.events.flow.length < flow ? { flow: (log: FlowLog) => this.#flow(log) } : {}),
       ...(this.#calls < calls
         ? {
             calling: (call: Call, step: number) => this.#calling(call, step),
             called: (_call: Call, result: bigint | Suspension) => this.#called(result),
           }
-        : { calling: (_call: Call, step: number) => this.#count(step, HELPER) }),
+        : {}),
+      counter: this.#counter,
       entered: (kind, insn, step) => this.#entered(kind, insn, step),
       thrown: (plan, step) => this.#thrown(plan, step),
       phase: (step, position) => this.#phase(step, position),
@@ -111,32 +112,54 @@ export class Collector {
         emitted: (map, bytes) => this.#kernelEvent('emit', this.#mapName(map), `${bytes.length} bytes`),
       };
     } else {
+      const counts = this.#counts;
       kernel.ledger.observer = {
-        acquired: () => this.#count(machine.step, ACQUIRE),
-        released: () => this.#count(machine.step, RELEASE),
-        stored: () => this.#count(machine.step, STORE),
+        acquired: () => counts[ACQUIRE]!++,
+        released: () => counts[RELEASE]!++,
+        stored: () => counts[STORE]!++,
       };
       kernel.observer = {
-        mapChanged: () => this.#count(machine.step, MAP),
-        printed: () => this.#count(machine.step, PRINT),
-        locked: (_address, taken) => this.#count(machine.step, taken ? LOCK : UNLOCK),
-        emitted: () => this.#count(machine.step, EMIT),
+        mapChanged: () => counts[MAP]!++,
+        printed: () => counts[PRINT]!++,
+        locked: (_address, taken) => counts[taken ? LOCK : UNLOCK]!++,
+        emitted: () => counts[EMIT]!++,
       };
     }
   }
 
-  readonly #flowCounter: FlowCounter = {
-    stretchEnd: (step) => this.#counted().stretchEnd(step),
-    add: (step, calls, exits) => {
-      const overflow = this.#counted();
-      overflow.count(step, CALL, calls);
-      overflow.count(step, RETURN, exits);
+  readonly #counter: Counter = {
+    stretchEnd,
+    add: (step, calls, exits, helpers) => {
+      const counts = this.#counts;
+      counts[CALL]! += calls;
+      counts[RETURN]! += exits;
+      counts[HELPER]! += helpers;
+      this.#flush(step);
     },
   };
+
+  /** What was counted belongs to the stretch of a step. */
+  #flush(step: number): void {
+    const counts = this.#counts;
+    for (let kind = 0; kind < counts.length; kind++) {
+      if (counts[kind] === 0) continue;
+      this.#counted().count(step, kind, counts[kind]);
+      counts[kind] = 0;
+    }
+  }
+
+  #counted(): Overflow {
+    if (this.#overflow === undefined) {
+      this.#overflow = new Overflow(this.#run);
+      this.events.overflows.push(this.#overflow);
+    }
+    return this.#overflow;
+  }
 
   detach(): void {
     const machine = this.#machine;
     if (machine === undefined) return;
+    this.#flush(machine.step);
     machine.observer = {};
     machine.kernel.observer = {};
     machine.kernel.ledger.observer = {};
@@ -146,6 +169,7 @@ export class Collector {
   /** Another run, whose programs may lie at addresses that others had. */
   enterRun(run: number): void {
     if (run === this.#run && this.#sites.size === 0) return;
+    this.#flush(this.#step);
     this.#run = run;
     this.#sites = new Map();
     this.#overflow = undefined;
@@ -181,7 +205,7 @@ export class Collector {
 
   #entered(kind: EventKind, insn: number, step: number): void {
     if (this.#others >= this.#limits.rest) {
-      this.#count(step, eventCode(kind));
+      this.#counts[eventCode(kind)]!++;
       return;
     }
     const at = this.#here();
@@ -215,7 +239,7 @@ export class Collector {
   }
 
   #printed(line: OutputLine): void {
-    if (this.#characters >= (this.#limits.text ?? Infinity)) this.#count(this.#machine?.step ?? this.#step, PRINT);
+    if (this.#characters >= (this.#limits.text ?? Infinity)) this.#counts[PRINT]!++;
     else this.#kernelEvent('print', line.kind, line.text);
     this.#characters += Math.min(line.text.length, MAX_TEXT);
   }
@@ -246,7 +270,7 @@ export class Collector {
       const step = words[at + 1]! * 0x100000000 + words[at]!;
       const kind = words[at + 3] === 0 ? CALL : RETURN;
       if (at >= kept) {
-        this.#count(step, kind);
+        this.#counted().count(step, kind);
         continue;
       }
       const address = words[at + 2]!;
@@ -269,23 +293,11 @@ export class Collector {
     always = false,
   ): number {
     if (!always && this.#others >= this.#limits.rest) {
-      this.#count(step, eventCode(kind));
+      this.#counts[eventCode(kind)]!++;
       return -1;
     }
     if (!always && ++this.#others === this.#limits.rest) this.#listen();
     return this.events.rest.add(this.#run, step, phase, eventCode(kind), program, insn, this.#text(name));
-  }
-
-  #count(step: number, kind: number): void {
-    this.#counted().count(step, kind);
-  }
-
-  #counted(): Overflow {
-    if (this.#overflow === undefined) {
-      this.#overflow = new Overflow(this.#run);
-      this.events.overflows.push(this.#overflow);
-    }
-    return this.#overflow;
   }
 
   #text(text: string): number {

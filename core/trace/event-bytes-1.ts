@@ -1,14 +1,26 @@
 /** Event tables as recordings of format 1 have them: whole columns, one behind the other. Written no more, but still read. */
 import type { Chunk } from './bytes.ts';
 import { altered, ColumnReader } from './bytes.ts';
-import { encodeRows, FLAG_ARGS, FLAG_VALUE, MAX_ROWS } from './event-bytes.ts';
-import { EVENT_KINDS, EventTable } from './events.ts';
+import { encodeOverflow, encodeRows, FLAG_ARGS, FLAG_VALUE, MAX_ROWS, MAX_SHIFT } from './event-bytes.ts';
+import { EVENT_KINDS, EventTable, Overflow } from './events.ts';
 
 /** Of one row, without what only some have. */
 const ROW_BYTES = 4 + 8 + 2 + 1 + 1 + 4 + 4 + 4 + 4 + 4;
 
-/** A chunk of rows as the formats from 2 on have it. */
-export function upgradeRows(chunk: Chunk): Chunk {
+/** A chunk as the formats from 2 on have it. */
+export function upgradeChunk(chunk: Chunk): Chunk {
+  switch (chunk.type) {
+    case 'FLOW':
+    case 'REST':
+      return upgradeRows(chunk);
+    case 'OVER':
+      return upgradeOverflow(chunk);
+    default:
+      return chunk;
+  }
+}
+
+function upgradeRows(chunk: Chunk): Chunk {
   const table = new EventTable();
   decodeRows1(chunk, table);
   return { ...chunk, bytes: encodeRows(table, 0) };
@@ -49,4 +61,19 @@ function decodeRows1(chunk: Chunk, table: EventTable): void {
       arg += 5;
     }
   }
+}
+
+function upgradeOverflow(chunk: Chunk): Chunk {
+  const reader = new ColumnReader(chunk);
+  const overflow = new Overflow(reader.u32());
+  overflow.shift = reader.u32();
+  const kinds = reader.u32();
+  if (overflow.shift > MAX_SHIFT || overflow.shift < Overflow.MIN_SHIFT)
+    throw altered(chunk.offset, 'a stretch has more steps than there can be');
+  if (kinds > EVENT_KINDS.length) throw altered(chunk.offset, `it counts ${kinds} kinds of events`);
+  const counts = new Uint32Array(reader.take(kinds * Overflow.BUCKETS * 4));
+  reader.end();
+  overflow.counts = new Uint32Array(Overflow.BUCKETS * EVENT_KINDS.length);
+  counts.forEach((count, i) => (overflow.counts[Math.floor(i / kinds) * EVENT_KINDS.length + (i % kinds)] = count));
+  return { ...chunk, bytes: encodeOverflow(overflow) };
 }

@@ -1,5 +1,5 @@
 /** Event tables as bytes: column behind column. */
-import { altered, bytesOf, ColumnReader, joined } from './bytes.ts';
+import { altered } from './bytes.ts';
 import type { Chunk } from './bytes.ts';
 import { ColumnWriter, PackedReader } from './columns.ts';
 import type { EventTable } from './events.ts';
@@ -10,6 +10,8 @@ export const FLAG_ARGS = 2;
 /** R1 to R5. */
 const ARGS = 5;
 const U32 = 0xffffffff;
+/** Of stretches: there are no more than 2^53 steps. */
+export const MAX_SHIFT = 43;
 export const MAX_ROWS = 4_000_000;
 
 /** Rows from `from` on: their number, the columns of all, then values and arguments of the rows that have them. */
@@ -102,20 +104,26 @@ function readHalves(reader: PackedReader, into: BigUint64Array, from: number, co
   reader.column(words, from * 2 + 1, count, 0, U32, stride * 2);
 }
 
+/** Counts of one run: run, shift, number of kinds and of stretches, then the columns of all kinds. */
 export function encodeOverflow(overflow: Overflow): Uint8Array {
-  return joined([bytesOf(Uint32Array.of(overflow.run, overflow.shift, EVENT_KINDS.length)), bytesOf(overflow.counts)]);
+  const kinds = EVENT_KINDS.length;
+  const stretches = overflow.counts.length / kinds;
+  const writer = new ColumnWriter();
+  for (const number of [overflow.run, overflow.shift, kinds, stretches]) writer.number(number);
+  for (let kind = 0; kind < kinds; kind++) writer.column(overflow.counts, kind, stretches, kinds);
+  return writer.bytes;
 }
 
 export function decodeOverflow(chunk: Chunk): Overflow {
-  const reader = new ColumnReader(chunk);
-  const overflow = new Overflow(reader.u32());
-  overflow.shift = reader.u32();
-  const kinds = reader.u32();
-  if (overflow.shift > 52) throw altered(chunk.offset, 'a stretch has more steps than there can be');
-  if (kinds > EVENT_KINDS.length) throw altered(chunk.offset, `it counts ${kinds} kinds of events`);
-  const counts = new Uint32Array(reader.take(kinds * Overflow.BUCKETS * 4));
-  reader.end();
+  const reader = new PackedReader(chunk);
+  const overflow = new Overflow(reader.number(0, U32));
+  overflow.shift = reader.number(Overflow.MIN_SHIFT, MAX_SHIFT);
   // A file of an earlier version knows fewer kinds.
-  counts.forEach((count, i) => (overflow.counts[Math.floor(i / kinds) * EVENT_KINDS.length + (i % kinds)] = count));
+  const kinds = reader.number(1, EVENT_KINDS.length);
+  const stretches = reader.number(1, Overflow.BUCKETS);
+  overflow.counts = new Uint32Array(stretches * EVENT_KINDS.length);
+  for (let kind = 0; kind < kinds; kind++) reader.column(overflow.counts, kind, stretches, 0, U32, EVENT_KINDS.length);
+  reader.end();
+  overflow.total = overflow.counts.reduce((sum, count) => sum + count, 0);
   return overflow;
 }

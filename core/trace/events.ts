@@ -222,60 +222,48 @@ export class EventTable {
 /** Stretches of one run in which events were counted only: of `1 << shift` steps each, from step 0 on. */
 export class Overflow {
   static readonly BUCKETS = 1024;
+  static readonly MIN_SHIFT = 10;
   readonly run: number;
-  #shift = 10;
-  /** Events per stretch and kind. */
-  readonly counts = new Uint32Array(Overflow.BUCKETS * EVENT_KINDS.length);
-  /** The stretch that was counted in last, since the next event is most often in it too: its steps, and its first count. */
-  #from = 0;
-  #to = 0;
-  #row = 0;
+  /** Of all stretches and kinds. */
+  total = 0;
+  shift = Overflow.MIN_SHIFT;
+  /** Events per stretch and kind, as far as stretches have any. */
+  counts = new Uint32Array(EVENT_KINDS.length);
 
   constructor(run: number) {
     this.run = run;
   }
 
-  get shift(): number {
-    return this.#shift;
-  }
-
-  set shift(shift: number) {
-    this.#shift = shift;
-    this.#to = 0;
-  }
-
   count(step: number, kind: number, events = 1): void {
-    if (step < this.#from || step >= this.#to) this.#find(step);
-    this.counts[this.#row + kind]! += events;
+    while (step >= Overflow.BUCKETS * 2 ** this.shift) this.#double();
+    const at = Math.floor(step / 2 ** this.shift) * EVENT_KINDS.length + kind;
+    while (at >= this.counts.length) {
+      const counts = new Uint32Array(this.counts.length * 2);
+      counts.set(this.counts);
+      this.counts = counts;
+    }
+    this.counts[at]! += events;
+    this.total += events;
   }
 
-  /** The step after the stretch in which a step lies, as wide as stretches are now. */
-  stretchEnd(step: number): number {
-    this.#find(step);
-    return this.#to;
-  }
-
-  #find(step: number): void {
-    while (step >= Overflow.BUCKETS * 2 ** this.#shift) this.#double();
-    const size = 2 ** this.#shift;
-    const stretch = Math.floor(step / size);
-    this.#from = stretch * size;
-    this.#to = this.#from + size;
-    this.#row = stretch * EVENT_KINDS.length;
-  }
-
+  /** Puts two stretches into one. */
   #double(): void {
     const { counts } = this;
     const kinds = EVENT_KINDS.length;
-    for (let b = 0; b < Overflow.BUCKETS; b++) {
-      const from = Math.min(b * 2, Overflow.BUCKETS) * kinds;
-      for (let k = 0; k < kinds; k++) {
-        counts[b * kinds + k] =
-          b * 2 < Overflow.BUCKETS ? (counts[from + k] ?? 0) + (counts[from + kinds + k] ?? 0) : 0;
-      }
+    for (let at = 0; at < counts.length; at++) {
+      const stretch = Math.floor(at / kinds);
+      const from = stretch * 2 * kinds + (at % kinds);
+      counts[at] = (counts[from] ?? 0) + (counts[from + kinds] ?? 0);
     }
     this.shift++;
   }
+}
+
+/** The step after the stretch in which a step lies, when stretches are no wider than the step needs. */
+export function stretchEnd(step: number): number {
+  let size = 2 ** Overflow.MIN_SHIFT;
+  while (step >= Overflow.BUCKETS * size) size *= 2;
+  return (Math.floor(step / size) + 1) * size;
 }
 
 export interface EventQuery {
@@ -318,9 +306,7 @@ export class EventIndex {
   /** Events of a run that were counted and not kept. */
   omitted(run?: number): number {
     let sum = 0;
-    for (const overflow of this.overflows) {
-      if (run === undefined || overflow.run === run) for (const count of overflow.counts) sum += count;
-    }
+    for (const overflow of this.overflows) if (run === undefined || overflow.run === run) sum += overflow.total;
     return sum;
   }
 
@@ -393,6 +379,6 @@ function spread(overflow: Overflow, from: number, to: number, at: (step: number)
     const middle = b * size + size / 2;
     if (middle < from || middle >= to) continue;
     const counts = at(middle);
-    for (let k = 0; k < kinds; k++) counts[k]! += overflow.counts[b * kinds + k]!;
+    for (let k = 0; k < kinds; k++) counts[k]! += overflow.counts[b * kinds + k] ?? 0;
   }
 }

@@ -9,7 +9,7 @@ import { checkScenario } from '../kernel/scenario-file.ts';
 import type { Chunk, Compression } from './bytes.ts';
 import { altered, decodeChunk, encodeChunk, joined } from './bytes.ts';
 import { decodeOverflow, decodeRows, encodeOverflow, encodeRows } from './event-bytes.ts';
-import { upgradeRows } from './event-bytes-1.ts';
+import { upgradeChunk } from './event-bytes-1.ts';
 import { EventIndex } from './events.ts';
 import type { RecordedHash, RecordedRun, Recording, RecordingSource, RecordingWriter, RunEnd } from './recording.ts';
 
@@ -23,7 +23,7 @@ const MAX_UNPACKED = 1024 * 1024 * 1024;
 
 /** From version n to n + 1, by n. What changes in the format adds a row here, and no reader of an older version goes. */
 const UPGRADERS: Readonly<Record<number, (chunks: readonly Chunk[]) => readonly Chunk[]>> = {
-  1: (chunks) => chunks.map((chunk) => (chunk.type === 'FLOW' || chunk.type === 'REST' ? upgradeRows(chunk) : chunk)),
+  1: (chunks) => chunks.map(upgradeChunk),
 };
 
 const encoder = new TextEncoder();
@@ -40,7 +40,8 @@ export class FileWriter implements RecordingWriter {
   #rest = 0;
   #runs = 0;
   #hashes = 0;
-  #omitted = 0;
+  /** Events of each run that were counted only, when its counts were last written. */
+  readonly #counted = new Map<number, number>();
 
   constructor(append: (bytes: Uint8Array) => void, compression: Compression) {
     this.#append = append;
@@ -73,12 +74,11 @@ export class FileWriter implements RecordingWriter {
     this.#flow = events.flow.length;
     if (events.rest.length > this.#rest) this.#chunk('REST', encodeRows(events.rest, this.#rest));
     this.#rest = events.rest.length;
-    const omitted = events.omitted();
-    if (omitted !== this.#omitted) {
-      // Of a run that is over nothing is added any more, but only the last one's are worth looking for.
-      for (const overflow of events.overflows) this.#chunk('OVER', encodeOverflow(overflow));
+    for (const overflow of events.overflows) {
+      if (this.#counted.get(overflow.run) === overflow.total) continue;
+      this.#counted.set(overflow.run, overflow.total);
+      this.#chunk('OVER', encodeOverflow(overflow));
     }
-    this.#omitted = omitted;
     if (hashes.length > this.#hashes) this.#json('HASH', hashes.slice(this.#hashes));
     this.#hashes = hashes.length;
     const over = runs.filter(({ end }) => end.kind !== 'unfinished');

@@ -38,6 +38,11 @@ export interface LiveOptions {
   readonly spacing?: number;
   /** Bytes that checkpoints may take; with more of them every second one goes. */
   readonly budgetBytes?: number;
+  /**
+   * Where nobody goes back, as while recording: a checkpoint comes only after so many instructions for each byte that it copies,
+   * however far the last one is away.
+   */
+  readonly stepsPerByte?: number;
   /** How many events are kept; `none` when somebody else knows them already. */
   readonly events?: CollectorLimits | 'none';
   /** A checkpoint was taken at a moment that had none. */
@@ -62,6 +67,8 @@ const SPACING = 250_000;
 const PIECE = 250_000;
 /** What a checkpoint takes beside its pages, roughly. */
 const CHECKPOINT_BYTES = 16 * 1024;
+/** Making and hashing one takes as long as copying and hashing so many bytes more than it copies. */
+const CHECKPOINT_WORK = 64 * 1024;
 export const DEFAULT_BUDGET = 256 * 1024 * 1024;
 /** Checkpoints may copy a byte for so many instructions; with programs that write all over memory they come less often. */
 const STEPS_PER_BYTE = 4;
@@ -483,11 +490,20 @@ export class LiveTimeline implements Timeline {
     const index = this.#indexAfter(position);
     if (this.#kept[index - 1] !== undefined && comparePositions(this.#kept[index - 1]!.position, position) === 0)
       return;
+    if (this.#isTooDear(this.#kept[index - 1], position)) return;
     const kept = this.#insert(index, position);
     this.#copied += kept.bytes;
     this.#covered += this.#spacing;
     if (this.#keptBytes > (this.#options.budgetBytes ?? DEFAULT_BUDGET)) this.#thin();
     else if (this.#copied * STEPS_PER_BYTE > this.#covered && this.#spacing < MAX_SPACING) this.#spaceOut();
+  }
+
+  /** Whether a checkpoint here would cost more than the instructions since the one before it allow. */
+  #isTooDear(before: Kept | undefined, position: Position): boolean {
+    const { stepsPerByte } = this.#options;
+    if (stepsPerByte === undefined || before?.position.run !== position.run) return false;
+    const bytes = this.machine.memory.dirtyBytes + CHECKPOINT_WORK;
+    return bytes * stepsPerByte > position.step - before.position.step;
   }
 
   #insert(index: number, position: Position): Kept {

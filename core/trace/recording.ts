@@ -103,6 +103,8 @@ const NOTHING: Search = { phases: false, stops: () => undefined, test: () => 'mi
 const SPACING = 1_000_000;
 /** While recording checkpoints serve only to be hashed. */
 const RECORDING_BUDGET = 32 * 1024 * 1024;
+/** Copying and hashing a byte takes as long as an instruction or two: with this a recording pays a tenth for its hashes. */
+const STEPS_PER_BYTE = 16;
 const FLUSH_MS = 500;
 
 /** Loads what a source names, as it was when it was recorded. */
@@ -158,6 +160,7 @@ export function* recordInSteps(
     maxSteps: source.maxSteps,
     spacing: options.spacing ?? SPACING,
     budgetBytes: RECORDING_BUDGET,
+    ...(options.spacing === undefined ? { stepsPerByte: STEPS_PER_BYTE } : {}),
     ...(options.limits === undefined ? {} : { events: options.limits }),
     onKept: ({ run, step }, checkpoint) => hashes.push({ run, step, hash: stateHash(checkpoint) }),
     onEnded: (position, checkpoint) => {
