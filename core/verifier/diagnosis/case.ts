@@ -9,7 +9,8 @@ import type { Program, Subprogram } from '../../object/program.ts';
 import { lineAt, subprogramAt } from '../../object/places.ts';
 import type { Env } from '../context.ts';
 import type { Reference, Region } from '../state/state.ts';
-import { REF_OBJ_ID, ROW, slotBase } from '../state/state.ts';
+import { REF_OBJ_ID, ROW, slotBase, slotKind } from '../state/state.ts';
+import { STACK_DYNPTR, STACK_IRQ_FLAG, STACK_ITER } from '../state/types.ts';
 import type { Category } from './diagnosis.ts';
 import type { PathRecorder, PlaceCode } from './record.ts';
 import { registerPlace, slotPlace } from './record.ts';
@@ -56,6 +57,9 @@ export interface Rule {
 
 /** `name("foo")`: how functions are written in sentences. */
 const called = (name: string): string => `${name}()`;
+
+/** What a kernel function is called in C, where a macro of that name fills in the last arguments. */
+const inC = (name: string): string => name.replace(/^(bpf_\w+)_impl$/, '$1');
 
 export class Case {
   readonly program: Program;
@@ -158,7 +162,7 @@ export class Case {
     if (insn === undefined || insn >= insns.length) return undefined;
     if (isSubprogramCall(insns, insn)) return calledSubprogram(program, insn)?.name || undefined;
     if (isHelperCall(insns, insn)) return helperName(insns.imm[insn]!) ?? `helper ${insns.imm[insn]}`;
-    if (isKfuncCall(insns, insn)) return program.kernelBtf.name(insns.imm[insn]!) || undefined;
+    if (isKfuncCall(insns, insn)) return inC(program.kernelBtf.name(insns.imm[insn]!)) || undefined;
     return undefined;
   }
 
@@ -234,6 +238,23 @@ export class Case {
     return places;
   }
 
+  /** What the kernel keeps in the stack slot at an offset: `a dynptr`; undefined for data. */
+  objectAt(offset: number): string | undefined {
+    const frame = this.env?.state.frame;
+    const slot = (-offset - 1) >> 3;
+    if (frame === undefined || slot < 0 || slot >= frame.slots) return undefined;
+    switch (slotKind(frame.w, slotBase(slot))) {
+      case STACK_DYNPTR:
+        return 'a dynptr';
+      case STACK_ITER:
+        return 'an iterator';
+      case STACK_IRQ_FLAG:
+        return 'saved interrupt flags';
+      default:
+        return undefined;
+    }
+  }
+
   /** The variable that the line of an instruction gives a value to. */
   variableAt(insn: number): string | undefined {
     const line = lineAt(this.program, insn);
@@ -269,7 +290,7 @@ export class Case {
   calledAt(insn: number): string | undefined {
     const { insns, program } = this;
     if (isHelperCall(insns, insn)) return helperName(insns.imm[insn]!);
-    if (isKfuncCall(insns, insn)) return program.kernelBtf.name(insns.imm[insn]!) || undefined;
+    if (isKfuncCall(insns, insn)) return inC(program.kernelBtf.name(insns.imm[insn]!)) || undefined;
     return calledSubprogram(program, insn)?.name;
   }
 }

@@ -109,7 +109,7 @@ function walked(
   const found = [
     ...traceValues(subject.insns, path, { places: explanation.places ?? [] }, isLate),
     ...traceHeld(subject, explanation.held ?? [], isLate),
-  ].toSorted((a, b) => a.position - b.position);
+  ].toSorted((a, b) => a.position - b.position || Number(b.kind === 'entry') - Number(a.kind === 'entry'));
   const wanted = new Map<number, PlaceCode[]>();
   const want = (position: number, place: PlaceCode | undefined): void => {
     if (place === undefined || position >= path.length) return;

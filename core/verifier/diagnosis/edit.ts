@@ -61,8 +61,14 @@ export function insertBefore(program: Program, at: number, rows: readonly Partia
   };
 }
 
+/** How a failed test ends: two instructions. */
+export type Ending = readonly Partial<Instruction>[];
+
+/** `return 0;` */
+export const RETURN_ZERO: Ending = [{ code: MOV, dst: 0, imm: 0 }, { code: OPCODE_EXIT }];
+
 /** `bpf_throw(0)`; undefined when the kernel's types do not have it. */
-function throwing(program: Program): Partial<Instruction>[] | undefined {
+export function throwing(program: Program): Ending | undefined {
   const id = program.kernelBtf.findByName('bpf_throw', BTF_KIND_FUNC);
   if (id <= 0) return undefined;
   return [
@@ -73,33 +79,26 @@ function throwing(program: Program): Partial<Instruction>[] | undefined {
 
 const fits = (value: bigint): boolean => value >= -0x8000_0000n && value <= 0x7fff_ffffn;
 
-/** `bpf_assert_le(register, max)`, or with a signed lower bound `bpf_assert_range(register, min, max)`. */
+/** `register <= max`, or with a signed lower bound `min <= register <= max`, or the end. */
 export function boundTest(
-  program: Program,
+  end: Ending,
   register: number,
   min: bigint | undefined,
   max: bigint,
 ): Partial<Instruction>[] | undefined {
-  const fails = throwing(program);
-  if (fails === undefined || !fits(max) || (min !== undefined && !fits(min))) return undefined;
-  if (min === undefined) return [{ code: JUMP_LE, dst: register, off: 2, imm: Number(max) }, ...fails];
+  if (!fits(max) || (min !== undefined && !fits(min))) return undefined;
+  if (min === undefined) return [{ code: JUMP_LE, dst: register, off: 2, imm: Number(max) }, ...end];
   return [
     { code: JUMP_SGE, dst: register, off: 2, imm: Number(min) },
-    ...fails,
+    ...end,
     { code: JUMP_SLE, dst: register, off: 2, imm: Number(max) },
-    ...fails,
+    ...end,
   ];
 }
 
-/** `bpf_assert(pointer)`. */
-export function nullTest(program: Program, register: number): Partial<Instruction>[] | undefined {
-  const fails = throwing(program);
-  return fails === undefined ? undefined : [{ code: JUMP_NE, dst: register, off: 2, imm: 0 }, ...fails];
-}
-
-/** `if (!pointer) return 0;` */
-export function nullReturn(register: number): Partial<Instruction>[] {
-  return [{ code: JUMP_NE, dst: register, off: 2, imm: 0 }, { code: MOV, dst: 0, imm: 0 }, { code: OPCODE_EXIT }];
+/** The pointer is not null, or the end. */
+export function notNullTest(end: Ending, register: number): Partial<Instruction>[] {
+  return [{ code: JUMP_NE, dst: register, off: 2, imm: 0 }, ...end];
 }
 
 /** Where the packet's end comes from: a register that has it, or the context's field. */
@@ -107,16 +106,15 @@ export type PacketEnd =
   | { readonly kind: 'register'; readonly register: number }
   | { readonly kind: 'context'; readonly register: number; readonly offset: number; readonly scratch: number };
 
-/** `bpf_assert(pointer + bytes <= data_end)`, with a register that is free. */
+/** `pointer + bytes <= data_end`, or the end; with a register that is free. */
 export function packetTest(
-  program: Program,
+  fails: Ending,
   register: number,
   bytes: bigint,
   end: PacketEnd,
   scratch: number,
 ): Partial<Instruction>[] | undefined {
-  const fails = throwing(program);
-  if (fails === undefined || !fits(bytes)) return undefined;
+  if (!fits(bytes)) return undefined;
   const endRegister = end.kind === 'register' ? end.register : end.scratch;
   return [
     ...(end.kind === 'context' ? [{ code: LOAD_32, dst: end.scratch, src: end.register, off: end.offset }] : []),

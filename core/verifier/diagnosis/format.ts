@@ -111,7 +111,8 @@ function suggestion(one: Suggestion, paint: Paint): string[] {
   const [first = '', ...rest] = wrapped([one.text], WIDTH - 4);
   const lines = [`  ${first}`, ...rest.map((line) => `  ${line}`)];
   if (one.code !== undefined) lines.push(`      ${paint.good(one.code)}${trial(one.tried, paint)}`);
-  if (one.elsewhere.length > 0) lines.push(paint.dim(`      Also ${one.elsewhere.map((other) => elsewhere(other, one.code)).join('; ')}.`));
+  if (one.elsewhere.length > 0)
+    lines.push(paint.dim(`      Also ${one.elsewhere.map((other) => elsewhere(other, one.code)).join('; ')}.`));
   return lines;
 }
 

@@ -6,7 +6,9 @@ import type { Instruction } from '../../isa/instructions.ts';
 import { lineAt } from '../../object/places.ts';
 import type { VerifyOptions } from '../verification.ts';
 import { verify } from '../verify.ts';
-import { ROW } from '../state/state.ts';
+import { isGplCompatible } from '../memory/btf-access.ts';
+import { kfuncAllowed, kfuncByName } from '../../kernel/tables/kfuncs.ts';
+import { ROW, isConst } from '../state/state.ts';
 import { PTR_TO_CTX, PTR_TO_PACKET_END } from '../state/types.ts';
 import type { Demand } from './bounds-backwards.ts';
 import { demandsBackwards } from './bounds-backwards.ts';
@@ -14,7 +16,7 @@ import type { Captured } from './capture.ts';
 import type { Advice, Case, Explanation, Rule } from './case.ts';
 import type { Suggestion, SuggestionPlace, Trial } from './diagnosis.ts';
 import type { PacketEnd } from './edit.ts';
-import { boundTest, insertBefore, nullReturn, nullTest, packetTest } from './edit.ts';
+import { boundTest, insertBefore, notNullTest, packetTest, RETURN_ZERO, throwing } from './edit.ts';
 import { nameAt } from './names.ts';
 import { isSlotPlace, placeFrame, placeIndex } from './record.ts';
 import type { Writer } from './steps.ts';
@@ -49,7 +51,11 @@ const MAX_TRIALS = 5;
 const UNTRIED: Trial = { kind: 'untried' };
 
 export function suggestionsFor(material: Material, trying: Trying): Suggestion[] {
-  const suggestions = (material.explanation.advice ?? []).flatMap((advice) => carriedOut(material, trying, advice));
+  const all = (material.explanation.advice ?? []).flatMap((advice) => carriedOut(material, trying, advice));
+  // What was tried and leads to the very same error is no advice.
+  const suggestions = all.filter(
+    ({ tried }) => tried.kind !== 'rejected' || tried.message !== material.subject.message,
+  );
   if (suggestions.length === 0 && material.rule.hint !== undefined)
     suggestions.push({ text: material.rule.hint, tried: UNTRIED, elsewhere: [] });
   // What was tried and does it comes first; what was tried and does not, last.
@@ -69,15 +75,32 @@ function carriedOut(material: Material, trying: Trying, advice: Advice): Suggest
         },
       ];
     case 'bound':
-      return triedOut(material, trying, boundDrafts(material, advice));
+      return eitherWay(material, trying, (way) => boundDrafts(material, advice, way));
     case 'nonnull':
       return [
         ...triedOut(material, trying, nullDrafts(material, advice.place, 'return')),
-        ...triedOut(material, trying, nullDrafts(material, advice.place, 'assert')),
+        ...(mayThrow(material.subject) ? triedOut(material, trying, nullDrafts(material, advice.place, 'assert')) : []),
       ];
     case 'packet':
       return triedOut(material, trying, packetDrafts(material, advice));
   }
+}
+
+/** Leaving the function by a return, or by an exception. */
+type Way = 'return' | 'assert';
+
+/** Whether the program may call bpf_throw at all. */
+function mayThrow({ program }: Case): boolean {
+  const kfunc = kfuncByName('bpf_throw');
+  return kfunc !== undefined && kfuncAllowed(program, kfunc) && isGplCompatible(program.license);
+}
+
+/** An assertion where one helps; a test that returns where it does not, or where the program may not throw. */
+function eitherWay(material: Material, trying: Trying, drafts: (way: Way) => Draft[]): Suggestion[] {
+  const asserted = mayThrow(material.subject) ? triedOut(material, trying, drafts('assert')) : [];
+  if (asserted.some(({ tried }) => tried.kind !== 'rejected')) return asserted;
+  const returned = triedOut(material, trying, drafts('return'));
+  return returned.some(({ tried }) => tried.kind === 'accepted') || asserted.length === 0 ? returned : asserted;
 }
 
 /** Tries the drafts; the first that is accepted is the suggestion, the others that are stand beside it. */
@@ -86,8 +109,14 @@ function triedOut(material: Material, trying: Trying, drafts: readonly Draft[]):
   const places = drafts.slice(0, MAX_TRIALS).map((draft) => ({ draft, place: placeOf(material, trying, draft) }));
   const best = places.find(({ place }) => place.tried.kind === 'accepted') ?? places[0]!;
   const elsewhere = places
-    .filter(({ place }) => place !== best.place && place.tried.kind === 'accepted')
-    .map(({ place }) => place);
+    .map(({ place }) => place)
+    .filter(
+      (place, i, all) =>
+        place !== best.place &&
+        place.tried.kind === 'accepted' &&
+        // The same line twice, for two instructions of it, is one place to a reader.
+        ![best.place, ...all.slice(0, i)].some((one) => one.code === place.code && one.line === place.line),
+    );
   return [{ text: best.draft.text, code: best.draft.code, at: best.place, tried: best.place.tried, elsewhere }];
 }
 
@@ -116,7 +145,7 @@ const before = (subject: Case, insn: number): string => `before ${subject.where(
 
 // ---- bounds -------------------------------------------------------------------------------------------------------
 
-function boundDrafts(material: Material, advice: Extract<Advice, { kind: 'bound' }>): Draft[] {
+function boundDrafts(material: Material, advice: Extract<Advice, { kind: 'bound' }>, way: Way): Draft[] {
   const { subject, captured, found } = material;
   const { path } = subject;
   if (captured === undefined || advice.max === undefined) return [];
@@ -127,15 +156,21 @@ function boundDrafts(material: Material, advice: Extract<Advice, { kind: 'bound'
     max: advice.max,
     isNumber: last !== undefined && isScalar(last.row) && !isSlotPlace(advice.place),
   });
-  const drafts = demands.map((demand) => ({ demand, name: nameAt(material, demand.position, demand.register) }));
+  const isOpen = ({ position, frame, register }: Demand): boolean => {
+    const known = captured.at(position, frame * 128 + register);
+    return known === undefined || !isConst(known.row, 0);
+  };
+  const drafts = demands
+    .filter(isOpen)
+    .map((demand) => ({ demand, name: nameAt(material, demand.position, demand.register) }));
   // A value with a name is one that the developer can write about; among these the one nearest to the error.
   const named = drafts.filter(({ name }) => name !== undefined);
   return [...named, ...drafts.filter(({ name }) => name === undefined)].map(({ demand, name }) =>
-    boundDraft(material, demand, name),
+    boundDraft(material, demand, name, way),
   );
 }
 
-function boundDraft({ subject, captured }: Material, demand: Demand, name: string | undefined): Draft {
+function boundDraft({ subject, captured }: Material, demand: Demand, name: string | undefined, way: Way): Draft {
   const insn = subject.path.insns[demand.position]!;
   const known = captured?.at(demand.position, demand.frame * 128 + demand.register);
   const what = name ?? `r${demand.register}`;
@@ -144,22 +179,30 @@ function boundDraft({ subject, captured }: Material, demand: Demand, name: strin
   // Unsigned suffices when it cannot be negative, or when a negative number would be a huge one of an unsigned variable.
   const signed = min !== 0n || (range !== undefined && range.smin < 0n);
   const isRange = signed && !(min === 0n && isUnsignedDeclared(subject, insn, name));
-  const code = isRange
-    ? min === max
-      ? `bpf_assert_eq(${what}, ${min});`
-      : `bpf_assert_range(${what}, ${min}, ${max});`
-    : `bpf_assert_lt(${what}, ${max + 1n});`;
-  const claim = isRange
-    ? min === max
-      ? `If ${what} is always ${grouped(min)} here`
-      : `If ${what} is always ${grouped(min)} to ${grouped(max)} here`
-    : `If ${what} cannot be ${grouped(max + 1n)} or more here`;
+  const where = `${before(subject, insn)}${name === undefined ? ` (of the value in r${demand.register} at instruction ${insn})` : ''}`;
+  const end = way === 'assert' ? throwing(subject.program) : RETURN_ZERO;
+  const written = boundAssertion(what, min, max, isRange);
   return {
     insn,
-    code,
-    text: `${claim}, say so ${before(subject, insn)}${name === undefined ? ` (of the value in r${demand.register} at instruction ${insn})` : ''}:`,
-    rows: boundTest(subject.program, demand.register, isRange ? min : undefined, max),
+    code: way === 'assert' ? written.code : boundTestInC(what, min, max, isRange),
+    text: way === 'assert' ? `${written.claim}, say so ${where}:` : `Test it ${where}, and leave:`,
+    rows: end === undefined ? undefined : boundTest(end, demand.register, isRange ? min : undefined, max),
   };
+}
+
+function boundAssertion(what: string, min: bigint, max: bigint, isRange: boolean): { code: string; claim: string } {
+  if (!isRange) {
+    const claim = `If ${what} cannot be ${grouped(max + 1n)} or more here`;
+    return { code: `bpf_assert_lt(${what}, ${max + 1n});`, claim };
+  }
+  if (min === max)
+    return { code: `bpf_assert_eq(${what}, ${min});`, claim: `If ${what} is always ${grouped(min)} here` };
+  const claim = `If ${what} is always ${grouped(min)} to ${grouped(max)} here`;
+  return { code: `bpf_assert_range(${what}, ${min}, ${max});`, claim };
+}
+
+function boundTestInC(what: string, min: bigint, max: bigint, isRange: boolean): string {
+  return `if (${isRange ? `${what} < ${min} || ` : ''}${what} > ${max}) return 0;`;
 }
 
 /** Whether the line of the variable's declaration is in reach and says that it is unsigned. */
@@ -174,7 +217,12 @@ function isUnsignedDeclared(subject: Case, insn: number, name: string | undefine
 
 // ---- null ---------------------------------------------------------------------------------------------------------
 
-function nullDrafts(material: Material, place: number, way: 'return' | 'assert'): Draft[] {
+function nullTest(subject: Case, register: number, way: Way): readonly Partial<Instruction>[] | undefined {
+  const end = way === 'assert' ? throwing(subject.program) : RETURN_ZERO;
+  return end === undefined ? undefined : notNullTest(end, register);
+}
+
+function nullDrafts(material: Material, place: number, way: Way): Draft[] {
   const { subject, captured, found } = material;
   if (isSlotPlace(place) || subject.insn === undefined) return [];
   const drafts: Draft[] = [];
@@ -188,7 +236,7 @@ function nullDrafts(material: Material, place: number, way: 'return' | 'assert')
       insn,
       code: way === 'return' ? `if (!${what}) return 0;` : `bpf_assert(${what});`,
       text: way === 'return' ? `Test it and leave, ${where}:` : `If it cannot be null, say so ${where}:`,
-      rows: way === 'return' ? nullReturn(register) : nullTest(subject.program, register),
+      rows: nullTest(subject, register, way),
     });
   };
   // Behind the call or load that gave it, then where it is used.
@@ -218,17 +266,20 @@ function packetDrafts(material: Material, advice: Extract<Advice, { kind: 'packe
   const name = nameAt(material, path.length - 1, register) ?? 'pointer';
   const live = env.facts.liveBefore[insn]!;
   const free = [...Array(10).keys()].filter((one) => (live & (1 << one)) === 0);
+  const fails = mayThrow(subject) ? throwing(subject.program) : RETURN_ZERO;
   const end = packetEnd(subject, free);
   const scratch = free.find((one) => end?.kind !== 'context' || one !== end.scratch);
   return [
     {
       insn,
-      code: `bpf_assert((void *)${name} + ${advice.bytes} <= data_end);`,
-      text: `Compare with the end of the packet ${before(subject, insn)}, for ${plural(advice.bytes, 'byte')} from ${name === 'pointer' ? `the pointer in r${register}` : name} on (or leave with an if):`,
+      code: mayThrow(subject)
+        ? `bpf_assert((void *)${name} + ${advice.bytes} <= data_end);`
+        : `if ((void *)${name} + ${advice.bytes} > data_end) return 0;`,
+      text: `Compare with the end of the packet ${before(subject, insn)}, for ${plural(advice.bytes, 'byte')} from ${name === 'pointer' ? `the pointer in r${register}` : name} on:`,
       rows:
-        end === undefined || scratch === undefined
+        end === undefined || scratch === undefined || fails === undefined
           ? undefined
-          : packetTest(subject.program, register, advice.bytes, end, scratch),
+          : packetTest(fails, register, advice.bytes, end, scratch),
     },
   ];
 }

@@ -171,7 +171,18 @@ export function holdsWords(env: Env, w: Int32Array, base = 0): string {
       return 'nothing';
     case SCALAR_VALUE:
       return isConst(w, base) ? `the number ${grouped(getS64(w, base + VALUE))}` : 'a number';
+    case PTR_TO_STACK: {
+      if (!isConst(w, base)) return 'a pointer to the stack';
+      const offset = fixedOffset(w, base);
+      return `the address fp${offset >= 0n ? '+' : ''}${offset} on the stack`;
+    }
     default:
       return `a pointer to ${memoryWords(env, w, base)}${mayBeNull(w, base) ? ', or null' : ''}`;
   }
+}
+
+/** A message of the verifier as a sentence, without the full stop. */
+export function sentenceOf(text: string): string {
+  const trimmed = text.trim().replace(/[.,!'\s]+$/, '');
+  return trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
 }

@@ -1,8 +1,8 @@
 /** Rejections of calls: what may be called, with which arguments. */
 import type { Case, Explanation, Rule } from '../case.ts';
-import { mayBeNull } from '../words.ts';
+import { mayBeNull, sentenceOf } from '../words.ts';
 
-const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+const sentence = sentenceOf;
 
 /** The kernel's names of register types in words. */
 const TYPE_WORDS: readonly (readonly [RegExp, string])[] = [
@@ -15,8 +15,8 @@ const TYPE_WORDS: readonly (readonly [RegExp, string])[] = [
   [/^map_ptr$/, 'a map'],
   [/^map_key$/, 'a map key'],
   [/^map_value$/, 'a map value'],
-  [/^(?:\w+_)?mem$/, 'memory'],
   [/^ringbuf_mem$/, 'a ring buffer record'],
+  [/^(?:\w+_)?mem$/, 'memory'],
   [/^buf$/, 'a buffer'],
   [/^func$/, 'a function'],
   [/^dynptr_ptr$/, 'a dynptr'],
@@ -25,6 +25,7 @@ const TYPE_WORDS: readonly (readonly [RegExp, string])[] = [
   [/^tcp_sock$/, 'a TCP socket'],
   [/^xdp_sock$/, 'an XDP socket'],
   [/percpu_.*ptr_$/, 'a per-CPU pointer'],
+  [/untrusted_ptr_$/, 'an untrusted pointer to a kernel object'],
   [/trusted_ptr_$/, 'a trusted pointer to a kernel object'],
   [/rcu_ptr_$/, 'an RCU-protected pointer to a kernel object'],
   [/ptr_$/, 'a pointer to a kernel object'],
@@ -38,6 +39,8 @@ function typeWords(type: string): string {
 }
 
 function listed(types: readonly string[]): string {
+  // What takes any memory lists a dozen kinds of it.
+  if (types.includes('map_value') && types.includes('mem')) return 'a pointer to memory';
   const words = [...new Set(types.map(typeWords))];
   return words.length < 2 ? (words[0] ?? '') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 }
@@ -143,6 +146,21 @@ function structMismatch(c: Case): Explanation {
   };
 }
 
+/** Advice for what lists, trees and objects of the program's own want. */
+const ARGUMENT_ADVICE: readonly (readonly [RegExp, string])[] = [
+  [
+    /not found at offset|offset=.*expected|expects arg#|constant offset/,
+    'Pass the address of the member itself (&value->head, &object->node), as the tag __contains of the head names it: the offset has to fit exactly, and be a constant.',
+  ],
+  [
+    /expected pointer to allocated object|allocated object/,
+    'Pass an object that the program owns: from bpf_obj_new(), bpf_list_pop_…() or bpf_rbtree_remove(), tested for null, and not pushed or added since.',
+  ],
+  [/type ID argument|bpf_obj_new|percpu/, 'Name a struct of the program that BTF has: bpf_obj_new(typeof(*object)).'],
+  [/kptr/, 'Pass the address of a field that is declared __kptr, and an object of the type that it is declared with.'],
+  [/ctx/, 'Pass the context pointer as the program was given it.'],
+];
+
 /** Whatever is wrong with one argument, in the kernel's words. */
 function argumentProblem(c: Case): Explanation {
   const byRegister = /R(\d+)/.exec(c.message)?.[1];
@@ -157,7 +175,11 @@ function argumentProblem(c: Case): Explanation {
     places: [place],
     register: known ? register : 1,
     demand: 'wrong argument',
-    ...(nullable ? { advice: [{ kind: 'nonnull', place }] } : {}),
+    advice: nullable
+      ? [{ kind: 'nonnull', place }]
+      : ARGUMENT_ADVICE.filter(([expression]) => expression.test(c.message))
+          .slice(0, 1)
+          .map(([, text]) => ({ kind: 'text', text })),
   };
 }
 
@@ -182,6 +204,30 @@ export const CALLS: readonly Rule[] = [
     message: /expected pointer to \S+ \S+ but R\d+ has a pointer|R\d+ is of type \S+ but \S+ is expected/,
     hint: 'The function takes a pointer to another struct.',
     explain: structMismatch,
+  },
+  {
+    code: 'type.object',
+    category: 'type',
+    message: /arg#(\d+) pointer type (\S+) (\S+) must point to/,
+    hint: 'The function takes a pointer to an object of the kernel.',
+    explain: (c) => {
+      const register = c.number(1) + 1;
+      const wanted = `${c.group(2).toLowerCase()} ${c.group(3)}`;
+      return {
+        title: `${c.thisAccess} gets ${c.holds(register)} as ${c.argument(register)}, where a pointer to a ${wanted} of the kernel is needed.`,
+        reason:
+          'The kernel has to be sure that there is such an object: only pointers that it gave the program itself will do.',
+        places: [c.place(register)],
+        register,
+        demand: `must be ${wanted}`,
+        advice: [
+          {
+            kind: 'text',
+            text: 'Pass the pointer itself, not its address, and one that the kernel gave: an argument of the program, a result of a function, or a field loaded from these.',
+          },
+        ],
+      };
+    },
   },
   {
     code: 'permission.kfunc',

@@ -1,6 +1,6 @@
 /** Rejections of loads, stores and pointer arithmetic. */
 import { getS64, isConst, OFF, UMAX, getU64, VALUE, AUX0 } from '../../state/state.ts';
-import { PTR_TO_PACKET, PTR_TO_STACK } from '../../state/types.ts';
+import { PTR_TO_STACK } from '../../state/types.ts';
 import type { Advice, Case, Explanation, Rule } from '../case.ts';
 import {
   baseOf,
@@ -12,6 +12,7 @@ import {
   plural,
   rangeOf,
   rangeWords,
+  sentenceOf,
 } from '../words.ts';
 
 const BOUND_HINT =
@@ -96,7 +97,7 @@ function packet(c: Case): Explanation {
   const register = registerOf(c);
   const w = c.row(register);
   const line = c.earlier(/invalid access to packet, off=(-?\d+) size=(-?\d+), R\d+\(id=(\d+),off=(-?\d+),r=(\d+)\)/);
-  const off = Number(line?.[1] ?? 0) + (c.access === undefined ? 0 : 0);
+  const off = Number(line?.[1] ?? 0);
   const size = Number(line?.[2] ?? 1);
   const known = Number(line?.[5] ?? w[AUX0]);
   const variable = !isConst(w, 0);
@@ -133,6 +134,12 @@ function badAccess(c: Case): Explanation {
   }
   if (kind === 'scalar') return numberAsPointer(c, register);
   return {
+    advice: [
+      {
+        kind: 'text',
+        text: 'Use the functions made for it, such as bpf_dynptr_read() and bpf_dynptr_write() for a dynptr, or a lookup for a map.',
+      },
+    ],
     title: `${c.thisAccess} goes through ${c.holds(register)}, which cannot be read or written directly.`,
     places: [place],
     register,
@@ -263,6 +270,21 @@ function uninitialisedStack(c: Case): Explanation {
   const first = off + Number(match?.[2] ?? 0);
   const size = Number(match?.[3] ?? 1);
   const variable = c.message.includes('var_off');
+  const object = c.objectAt(first);
+  if (object !== undefined) {
+    return {
+      title: `${c.thisAccess} takes bytes of ${object} on the stack, which cannot be read.`,
+      reason: `${sentenceOf(object)} is at fp${first}. Only the functions that are made for it may look into it.`,
+      places: [c.slot(first)],
+      demand: 'must be data',
+      advice: [
+        {
+          kind: 'text',
+          text: 'Get at the contents with its own functions (bpf_dynptr_read, bpf_dynptr_data, bpf_iter_…_next), and keep it out of what is copied.',
+        },
+      ],
+    };
+  }
   const slot = Math.min(63, Math.max(0, (-first - 1) >> 3));
   return {
     title: `${c.thisAccess} takes ${plural(size, 'byte')} of the stack that were not all written.`,
@@ -337,7 +359,18 @@ function badMath(c: Case): Explanation {
     places: [c.place(register)],
     register,
     demand: nullable ? 'must not be null' : 'must be a number',
-    advice: nullable ? [{ kind: 'nonnull', place: c.place(register) }] : [],
+    advice: nullable
+      ? [{ kind: 'nonnull', place: c.place(register) }]
+      : [
+          {
+            kind: 'text',
+            text: c.message.includes('subtract pointer')
+              ? 'Write the pointer on the left side: pointer - number, or pointer - pointer. If the number was meant to be a pointer, see at which step it ceased to be one.'
+              : /pkt_end|sock|map_ptr|flow_keys/.test(c.message)
+                ? 'Only compare it, or access its fields with constant offsets; do the arithmetic on a number, or on a pointer to data.'
+                : 'Do the arithmetic on the number first, and add it to the pointer last.',
+          },
+        ],
   };
 }
 
@@ -356,9 +389,10 @@ function offsetTooLarge(c: Case): Explanation {
     places: [c.place(dst), ...(byRegister ? [c.place(src)] : [])],
     register: scalar,
     demand: 'must be within ±2^29',
-    advice: byRegister
-      ? [{ kind: 'bound', place: c.place(scalar), min: 0n, max: BigInt((c.size(pointer) ?? 256) - 1) }]
-      : [{ kind: 'text', text: 'Use a constant that lies inside the memory.' }],
+    advice:
+      byRegister && c.size(pointer) !== undefined
+        ? [{ kind: 'bound', place: c.place(scalar), min: 0n, max: BigInt((c.size(pointer) ?? 1) - 1) }]
+        : [{ kind: 'text', text: 'Use a constant that lies inside the memory.' }],
   };
 }
 
@@ -616,7 +650,7 @@ export const MEMORY: readonly Rule[] = [
       const register = Number(/R(\d+)/.exec(c.message)?.[1] ?? c.access?.base ?? 1);
       const name = c.message.includes('packet') ? 'the packet' : c.memoryName(register);
       return {
-        title: `${c.thisAccess} writes to ${name}, which this program may only read.`,
+        title: `${c.thisAccess} would change ${name}, which this program may only read.`,
         reason: c.message.includes('packet')
           ? `Programs of type ${c.programType} cannot change packets directly.`
           : 'The kernel does not let programs change it.',
@@ -746,6 +780,3 @@ export const MEMORY: readonly Rule[] = [
     },
   },
 ];
-
-/** A pointer into the packet, for rules elsewhere. */
-export const isPacket = (w: Int32Array): boolean => baseOf(w) === PTR_TO_PACKET;

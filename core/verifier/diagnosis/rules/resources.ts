@@ -11,6 +11,8 @@ import type { Reference, Region } from '../../state/state.ts';
 import { REF_IRQ, REF_LOCK, REF_POINTER, REF_RES_LOCK, REF_RES_LOCK_IRQ } from '../../state/state.ts';
 import type { Advice, Case, Explanation, Rule } from '../case.ts';
 import { isSlotPlace, placeName } from '../record.ts';
+import { baseOf, sentenceOf } from '../words.ts';
+import { PTR_TO_STACK } from '../../state/types.ts';
 
 /** What an acquiring function gives, and who takes it back. */
 interface Taken {
@@ -50,7 +52,7 @@ function takenAt(c: Case, insn: number): Taken {
   return { what: 'a reference', release: undefined };
 }
 
-const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+const sentence = sentenceOf;
 
 const releaseWords = (taken: Taken): string =>
   taken.release === undefined ? 'the function that releases it' : `${taken.release}()`;
@@ -245,9 +247,15 @@ function lockProblem(c: Case): Explanation {
   };
 }
 
+/** The last argument that is an address on the stack: where objects are made. */
+function stackArgument(c: Case): number {
+  for (let register = 5; register > 1; register--) if (baseOf(c.row(register)) === PTR_TO_STACK) return register;
+  return 1;
+}
+
 function objectState(c: Case): Explanation {
-  const argument = Number(/arg ?#?(\d+)/.exec(c.message)?.[1] ?? 0);
-  const register = argument + 1;
+  const named = /arg ?#?(\d+)/.exec(c.message)?.[1];
+  const register = named === undefined ? stackArgument(c) : Number(named) + 1;
   const kind = /irq/.test(c.message) ? 'saved interrupt flags' : /iter/.test(c.message) ? 'an iterator' : 'a dynptr';
   const fresh = /uninitialized|has to be an uninit/.test(c.message);
   return {
@@ -443,7 +451,7 @@ export const RESOURCES: readonly Rule[] = [
     code: 'region.lock',
     category: 'region',
     message:
-      /_unlock of different lock|_unlock without taking a lock|_unlock cannot be out of order|Locking two|same lock again|must be held for|held lock and object|no valid \w*_lock|has no valid|doesn't point to 'struct/,
+      /_unlock of different lock|_unlock without taking a lock|_unlock cannot be out of order|Locking two|same lock again|must be held for|held lock and object|no valid \w*_lock|map '[^']*' has no valid|has no valid \w*lock|doesn't point to 'struct/,
     hint: 'Take the lock that stands beside the data, one at a time, and release it through the same pointer.',
     explain: (c) =>
       /has no valid|doesn't point to/.test(c.message)
@@ -533,14 +541,18 @@ export const RESOURCES: readonly Rule[] = [
         : objectState(c),
   },
   {
-    code: 'reference.unowned',
-    category: 'reference',
+    code: 'call.not-held',
+    category: 'call',
     message:
       /unacquired reference|must be referenced(?: when| or|$)|expects refcounted|reference has not been acquired|allocated object must be referenced|ref_obj_id for|neither owning|can only take non-owning|must be a rcu pointer|unreferenced|more than one arg with ref_obj_id/,
     hint: 'The function wants an object that the program has acquired and still holds.',
     explain: (c) => {
       const register = Number(/R(\d+)/.exec(c.message)?.[1] ?? Number(/arg ?#?(\d+)/.exec(c.message)?.[1] ?? 1));
-      const at = c.message.startsWith('arg#') ? register + 1 : Math.max(1, register);
+      const at = c.message.includes('can only take')
+        ? 2
+        : c.message.startsWith('arg#')
+          ? register + 1
+          : Math.max(1, register);
       const trusted = /trusted|rcu pointer/.test(c.message) && !/release/.test(c.message);
       return {
         title: trusted

@@ -1,8 +1,9 @@
 /** Rejections of the program as a whole: flow, limits, results, loading, the form of instructions. */
 import type { Case, Explanation, Rule } from '../case.ts';
-import { grouped, plural, rangeWords } from '../words.ts';
+import { isConst } from '../../state/state.ts';
+import { grouped, plural, rangeWords, sentenceOf } from '../words.ts';
 
-const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+const sentence = sentenceOf;
 
 function returnValue(c: Case): Explanation {
   const register = Number(/register R(\d+)/.exec(c.message)?.[1] ?? 0);
@@ -15,13 +16,14 @@ function returnValue(c: Case): Explanation {
   const what = thrown ? 'The cookie that is thrown' : callback ? 'The callback’s result' : 'The return value';
   const allowed = range === null ? 'a number' : min === max ? grouped(min) : `${grouped(min)} to ${grouped(max)}`;
   const place = c.place(register);
+  const constant = !isPointer && isConst(w, 0);
   return {
     title: isPointer
       ? `${what} is a pointer, and must be a number.`
-      : `${what.replace('’', "'")} can be other than ${allowed}${thrown ? ', and without a callback it is what the program returns' : ''}.`,
+      : `${what.replace('’', "'")} ${constant ? `is ${rangeWords(w)}, and must be` : 'can be other than'} ${allowed}${thrown ? ', and without a callback it is what the program returns' : ''}.`,
     reason: isPointer
       ? `r${register} is ${c.holds(register)}: its address would leave the kernel.`
-      : `r${register} may be ${rangeWords(w)}. ${callback ? 'The function that calls back understands' : `A program of type ${c.programType}${c.program.attachType === undefined ? '' : ` (${c.program.attachType})`} may return`} ${allowed}.`,
+      : `${constant ? '' : `r${register} may be ${rangeWords(w)}. `}${callback ? 'The function that calls back understands' : `A program of type ${c.programType}${c.program.attachType === undefined ? '' : ` (${c.program.attachType})`} may return`} ${allowed}.`,
     places: [place],
     register,
     demand: `must be ${allowed}`,
@@ -35,7 +37,7 @@ function returnValue(c: Case): Explanation {
       : isPointer || range === null
         ? [{ kind: 'text', text: 'Return a number.' }]
         : [
-            { kind: 'bound', place, min, max },
+            ...(constant ? [] : [{ kind: 'bound', place, min, max } as const]),
             {
               kind: 'text',
               text: `Return ${allowed} on every path${c.program.type === 'xdp' ? ' (an enum xdp_action)' : ''}.`,
@@ -102,7 +104,7 @@ function endless(c: Case): Explanation {
   const insn = Number(c.earlier(/infinite loop detected at insn (\d+)/)?.[1] ?? c.insn ?? 0);
   return {
     title: 'This loop comes back to where it was with nothing changed: it would never end.',
-    reason: `At ${c.where(insn)} (instruction ${insn}) the verifier knows exactly what it knew one turn before${loopWords(c)}.`,
+    reason: `At ${c.where(insn)} (instruction ${insn}) the verifier knows exactly what it knew one turn before.`,
     insn,
     places: loopPlaces(c),
     demand: 'nothing has changed',
@@ -204,8 +206,8 @@ export const STRUCTURE: readonly Rule[] = [
     category: 'limit',
     message: /the call stack of (\d+) frames is too deep/,
     hint: 'At most 8 frames can be nested: let the compiler inline some functions (static __always_inline).',
-    explain: (c) => ({
-      title: `Functions call each other ${c.group(1)} deep, and 8 frames are allowed.`,
+    explain: () => ({
+      title: 'A chain of calls gets deeper than the 8 frames that are allowed.',
       reason: 'Recursion counts, too: it cannot be used.',
       demand: 'at most 8 frames',
       advice: [
@@ -315,7 +317,7 @@ export const STRUCTURE: readonly Rule[] = [
   {
     code: 'structure.packet-load',
     category: 'structure',
-    message: /BPF_LD_\[ABS\|IND\]|at the time of BPF_LD_ABS/,
+    message: /BPF_LD_\[ABS\|IND\] (?:instr|uses)|LD_ABS is only|at the time of BPF_LD_ABS/,
     hint: 'Read the packet through the pointers data and data_end.',
     explain: (c) => ({
       title: c.message.includes("return 'int'")
@@ -384,10 +386,33 @@ export const STRUCTURE: readonly Rule[] = [
     },
   },
   {
+    code: 'region.global-call',
+    category: 'region',
+    message:
+      /(?:global function calls are not allowed while holding a lock|global functions that may sleep are not allowed)[^]*use static function instead/,
+    hint: 'Make the function static, or call it outside of the section.',
+    explain: (c) => {
+      const sleeps = c.lines.some((line) => line.includes('may sleep'));
+      const held = [...c.refs, ...c.regions];
+      return {
+        title: `${c.thisAccess}, a global function, is not possible ${sleeps ? 'where the program must not sleep' : 'while a lock is held'}.`,
+        reason: `${held[0] === undefined ? '' : `The section was entered at ${c.where(held[0].insn)} (instruction ${held[0].insn}). `}A global function is verified on its own, without its callers, so it could do anything there.`,
+        held,
+        demand: 'no global function here',
+        advice: [
+          {
+            kind: 'text',
+            text: 'Make the function static: then it is verified with its caller. Or call it outside of the section.',
+          },
+        ],
+      };
+    },
+  },
+  {
     code: 'structure.function-signature',
     category: 'structure',
     message:
-      /Global function (\S+)\(\) doesn't return|The function \S+ |Subprog \S+ doesn|use static function instead|is not a global function|arg#\d+ type|missing btf func_info|has \d+ > 5 args/,
+      /Global function (\S+)\(\) doesn't return|The function \S+ |Subprog \S+ doesn|is not a global function|arg#\d+ type|missing btf func_info|has \d+ > 5 args/,
     hint: 'Make the function static: only global functions have to be understood from their declaration.',
     explain: (c) => {
       const earlier = c.lines.filter((line) => line !== c.message && !line.startsWith('Func#')).at(-1) ?? '';
