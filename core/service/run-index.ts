@@ -3,9 +3,12 @@
  *
  * The axis counts ticks: an instruction is one, and each phase of an unwinding is one.
  */
+import { BailoutError } from '../errors.ts';
 import { eventCode } from '../trace/events.ts';
 import type { EventIndex } from '../trace/events.ts';
 import type { Position, Timeline } from '../trace/timeline.ts';
+import type { RunColumns } from './run-columns.ts';
+import { kfuncTest, runColumns } from './run-columns.ts';
 
 const THROW = eventCode('throw');
 const PHASE = eventCode('phase');
@@ -98,7 +101,21 @@ export class RunIndex {
     return base + before + (this.throwSteps[at] === step ? phase : (this.throwPhases[at] ?? 0));
   }
 
-  /** The moment of a tick; between two throws there is one for each. */
+  /**
+   * Where an event is on the axis. Events that are no phases carry the number of instructions before them: at the step of a throw they
+   * come after its unwinding, since the throw itself is the instruction before.
+   */
+  eventTick({ step, phase }: { readonly step: number; readonly phase: number }): number {
+    return this.tickOf({ step, phase: phase > 0 ? phase : this.phasesAt(step) });
+  }
+
+  /** Phases of the unwinding that begins at a step; 0 when none does. */
+  phasesAt(step: number): number {
+    const at = this.throwBefore(step);
+    return at >= 0 && this.throwSteps[at] === step ? (this.throwPhases[at] ?? 0) : 0;
+  }
+
+  /** The moment of a tick. */
   positionOf(tick: number): Position {
     const whole = Math.max(Math.round(tick), 0);
     let low = 0;
@@ -121,25 +138,47 @@ export class RunIndex {
   }
 }
 
+interface Known {
+  readonly events: number;
+  readonly over: boolean;
+  readonly index: RunIndex;
+  columns?: RunColumns;
+}
+
 /** The indexes of a timeline's runs, each as long as no event is added to it. */
 export class RunIndexes {
   readonly #timeline: () => Timeline;
-  readonly #known = new Map<number, { readonly events: number; readonly over: boolean; readonly index: RunIndex }>();
+  readonly #known = new Map<number, Known>();
 
   constructor(timeline: () => Timeline) {
     this.#timeline = timeline;
   }
 
   of(run: number): RunIndex {
+    return this.#of(run).index;
+  }
+
+  /** Made when a picture is asked for. */
+  columnsOf(run: number): RunColumns {
+    const known = this.#of(run);
+    const timeline = this.#timeline();
+    const found = timeline.runs[run];
+    if (found === undefined) throw new BailoutError('NO_RUN', `There is no run ${run}.`);
+    known.columns ??= runColumns(timeline.events, known.index, found, kfuncTest(timeline.object.programs));
+    return known.columns;
+  }
+
+  #of(run: number): Known {
     const timeline = this.#timeline();
     const found = this.#known.get(run);
     const events = timeline.events.length;
     // A run that is over gets no events any more.
-    if (found !== undefined && (found.over || found.events === events)) return found.index;
+    if (found !== undefined && (found.over || found.events === events)) return found;
     const first = timeline.runs[run]?.first ?? timeline.first;
     const index = new RunIndex(timeline.events, run, first);
-    this.#known.set(run, { events, over: timeline.runs[run]?.end !== undefined, index });
-    return index;
+    const known: Known = { events, over: timeline.runs[run]?.end !== undefined, index };
+    this.#known.set(run, known);
+    return known;
   }
 
   clear(): void {

@@ -19,6 +19,7 @@ import type { MomentView, Wants } from '../protocol/views.ts';
 import { addBreakpoint, changeBreakpoint, toggleBreakpoint } from './breakpoints.ts';
 import { Code, programNamed } from './code.ts';
 import { Desk, notRunning, stopView } from './desk.ts';
+import { Events } from './events-view.ts';
 import { exampleInfos } from './examples.ts';
 import { exported, openExample, openFile, saved } from './files.ts';
 import { go } from './going.ts';
@@ -28,16 +29,19 @@ import { editMap, mapPage, mapSummaries, outputPage } from './maps-view.ts';
 import { momentView } from './moment.ts';
 import { runPage } from './runs-view.ts';
 import { stateView } from './state-view.ts';
+import { rangeSummary, timelineView } from './timeline-view.ts';
 import { Logs, verificationOf, verificationView } from './verifier-view.ts';
 
 export class Service implements SessionApi {
   readonly #desk: Desk;
   readonly #logs: Logs;
+  readonly #events: Events;
   #codes = new Map<Program, Code>();
 
   constructor(host: ServiceHost) {
     this.#desk = new Desk(host);
     this.#logs = new Logs(this.#desk);
+    this.#events = new Events(this.#desk);
   }
 
   get revision(): number {
@@ -76,6 +80,7 @@ export class Service implements SessionApi {
   #renewed(): void {
     this.#codes.clear();
     this.#logs.clear();
+    this.#events.clear();
     this.#desk.changed(true);
   }
 
@@ -251,8 +256,8 @@ export class Service implements SessionApi {
     return runPage(this.#desk, filter, from, count);
   }
 
-  timeline(_run: number, _from: number, _to: number, _pixels: number): TimelineView {
-    throw new BailoutError('NOT_YET', 'Not yet.');
+  timeline(run: number, from: number, to: number, pixels: number): TimelineView {
+    return timelineView(this.#desk, run, from, to, pixels);
   }
 
   moment(run: number, tick: number): Position {
@@ -260,16 +265,16 @@ export class Service implements SessionApi {
     return this.#desk.runs.of(run).positionOf(tick);
   }
 
-  summary(_run: number, _from: number, _to: number): RangeSummary {
-    throw new BailoutError('NOT_YET', 'Not yet.');
+  summary(run: number, from: number, to: number): RangeSummary {
+    return rangeSummary(this.#desk, run, from, to);
   }
 
-  findEvent(_run: number, _filter: string, _tick: number, _direction: Direction): Position | null {
-    throw new BailoutError('NOT_YET', 'Not yet.');
+  findEvent(run: number, filter: string, tick: number, direction: Direction): Position | null {
+    return this.#events.find(run, filter, tick, direction);
   }
 
-  events(_query: EventQuery): EventPage {
-    throw new BailoutError('NOT_YET', 'Not yet.');
+  events(query: EventQuery): EventPage {
+    return this.#events.page(query);
   }
 
   output(from: number, count: number): OutputPage {
