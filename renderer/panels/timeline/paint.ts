@@ -286,9 +286,9 @@ function paintNames(
   context.textBaseline = 'middle';
   context.fillStyle = colours.dim;
   const name = (text: string, y: number): void => context.fillText(text, 12, AXIS_HEIGHT + y - scrolled);
-  name('calls', lanes.calls.top + 8);
+  name('calls', lanes.calls.top + lanes.calls.rowHeight / 2 - 1);
   name('kfuncs', lanes.points.top + lanes.points.rowHeight / 2);
   if (lanes.counted.rows > 0) name('counted only', lanes.counted.top + lanes.counted.rowHeight / 2);
-  name('resources', lanes.resources.top + 8);
+  name('resources', lanes.resources.top + lanes.resources.rowHeight / 2 - 1);
   context.restore();
 }

@@ -86,28 +86,44 @@ export const AXIS_HEIGHT = 32;
 /** The column with the lanes' names, and the room at the right. */
 export const LEFT = 92;
 export const RIGHT = 12;
-export const BAR_HEIGHT = 16;
+/** Between rows, inside of their height. */
+export const ROW_GAP = 2;
 
 const CALL_ROW = 18;
 const RESOURCE_ROW = 19;
 const POINT_ROW = 22;
 const COUNTED_ROW = 26;
 const GAP = 6;
+/** Where there is room, rows are higher, up to so many times. */
+const MOST_STRETCH = 1.35;
 
-export function lanesOf(size: {
+export interface LaneSize {
   readonly depth: number;
   readonly resourceRows: number;
   readonly isCounted: boolean;
-}): Lanes {
-  const calls = { top: 2, rows: Math.max(1, size.depth), rowHeight: CALL_ROW };
-  const points = { top: calls.top + calls.rows * CALL_ROW + GAP, rows: 1, rowHeight: POINT_ROW };
-  const counted = { top: points.top + POINT_ROW + 2, rows: size.isCounted ? 1 : 0, rowHeight: COUNTED_ROW };
+  /** Pixels that there are. */
+  readonly height?: number;
+}
+
+export function lanesOf(size: LaneSize): Lanes {
+  const natural = lanesAt(size, 1);
+  const stretch = Math.min(MOST_STRETCH, (size.height ?? 0) / natural.height);
+  return stretch > 1 ? lanesAt(size, stretch) : natural;
+}
+
+function lanesAt(size: LaneSize, stretch: number): Lanes {
+  const callRow = Math.floor(CALL_ROW * stretch);
+  const pointRow = Math.floor(POINT_ROW * stretch);
+  const resourceRow = Math.floor(RESOURCE_ROW * stretch);
+  const calls = { top: 2, rows: Math.max(1, size.depth), rowHeight: callRow };
+  const points = { top: calls.top + calls.rows * callRow + GAP, rows: 1, rowHeight: pointRow };
+  const counted = { top: points.top + pointRow + 2, rows: size.isCounted ? 1 : 0, rowHeight: COUNTED_ROW };
   const resources = {
     top: counted.top + counted.rows * (COUNTED_ROW + GAP),
     rows: Math.max(1, size.resourceRows),
-    rowHeight: RESOURCE_ROW,
+    rowHeight: resourceRow,
   };
-  return { calls, points, counted, resources, height: resources.top + resources.rows * RESOURCE_ROW + GAP };
+  return { calls, points, counted, resources, height: resources.top + resources.rows * resourceRow + GAP };
 }
 
 /** The row of a lane at a height, when there is one. */

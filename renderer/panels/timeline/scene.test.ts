@@ -243,3 +243,14 @@ describe('what is under the pointer', () => {
     expect(tickOf(undefined, { tick: 7.6, y: 0, near: 3 })).toBe(8);
   });
 });
+
+describe('lanes', () => {
+  it('are higher where there is room, up to a limit', () => {
+    const size = { depth: 3, resourceRows: 2, isCounted: false };
+    const natural = lanesOf({ ...size, height: 10 });
+    expect(lanesOf(size)).toEqual(natural);
+    expect(lanesOf({ ...size, height: natural.height * 1.2 }).height).toBeLessThanOrEqual(natural.height * 1.2);
+    expect(lanesOf({ ...size, height: 5000 }).height).toBeLessThanOrEqual(natural.height * 1.35);
+    expect(lanesOf({ ...size, height: 5000 }).calls.rowHeight).toBe(24);
+  });
+});

@@ -4,8 +4,8 @@
  */
 import type { CallSpan, PointMark, ResourceSpan } from '../../../core/protocol/timeline.ts';
 import { resourceState } from './hit.ts';
-import type { Lanes, Picture } from './picture.ts';
-import { BAR_HEIGHT, LEFT, RIGHT, endOf, lowerBound, spansIn } from './picture.ts';
+import type { Lane, Lanes, Picture } from './picture.ts';
+import { LEFT, RIGHT, ROW_GAP, endOf, lowerBound, spansIn } from './picture.ts';
 import type { Range } from './scale.ts';
 import { xOf } from './scale.ts';
 
@@ -126,16 +126,16 @@ function addRect(scene: Scene, paint: Paint, x: number, y: number, width: number
 
 function addPicture(scene: Scene, picture: Picture, range: Range, plot: Plot): void {
   const { lanes, scrolled, height } = plot;
-  const inSight = (y: number): boolean => y + BAR_HEIGHT > 0 && y < height;
+  const inSight = (y: number, { rowHeight }: Lane): boolean => y + rowHeight > 0 && y < height;
   for (const [depth, row] of picture.calls.entries()) {
     const y = lanes.calls.top + depth * lanes.calls.rowHeight - scrolled;
-    if (inSight(y)) addCalls(scene, row, range, y, plot);
+    if (inSight(y, lanes.calls)) addCalls(scene, row, range, y, plot);
   }
   addPoints(scene, picture.points, range, lanes.points.top + lanes.points.rowHeight / 2 - scrolled, plot);
   if (lanes.counted.rows > 0) addCounted(scene, picture, range, lanes.counted.top - scrolled, plot);
   for (const [number, row] of picture.resources.entries()) {
     const y = lanes.resources.top + number * lanes.resources.rowHeight - scrolled;
-    if (inSight(y)) addResources(scene, row, range, y, plot);
+    if (inSight(y, lanes.resources)) addResources(scene, row, range, y, plot);
   }
   const [first, end] = spansIn(picture.throws, range);
   let last = -Infinity;
@@ -210,8 +210,9 @@ function callPaint({ kind, depth }: CallSpan): Paint {
 }
 
 function addCalls(scene: Scene, row: readonly CallSpan[], range: Range, y: number, plot: Plot): void {
+  const height = plot.lanes.calls.rowHeight - ROW_GAP;
   const add = (span: CallSpan, x: number, right: number): void =>
-    addRect(scene, callPaint(span), x, y, Math.max(right - x - gap(right - x), 0.75), BAR_HEIGHT);
+    addRect(scene, callPaint(span), x, y, Math.max(right - x - gap(right - x), 0.75), height);
   addRow(
     row,
     range,
@@ -224,7 +225,7 @@ function addCalls(scene: Scene, row: readonly CallSpan[], range: Range, y: numbe
         [span.count > 1 ? `${span.count.toLocaleString('en-US')} × ${name}` : name],
         x,
         right,
-        y,
+        y + height / 2,
         'bar',
         plot,
       );
@@ -235,6 +236,7 @@ function addCalls(scene: Scene, row: readonly CallSpan[], range: Range, y: numbe
 
 function addResources(scene: Scene, row: readonly ResourceSpan[], range: Range, y: number, plot: Plot): void {
   const { now, highlighted } = plot;
+  const height = plot.lanes.resources.rowHeight - ROW_GAP - 1;
   const paintOf = (span: ResourceSpan): Paint => {
     const state = resourceState(span, now);
     return state === 'released' ? (span.unwound ? 'unwound' : 'released') : state;
@@ -244,9 +246,9 @@ function addResources(scene: Scene, row: readonly ResourceSpan[], range: Range, 
     const width = Math.max(right - x - gap(right - x), 0.75);
     // A line around something so narrow would be nothing but a line.
     const isNarrow = OUTLINED.has(paint) && width < 4;
-    addRect(scene, isNarrow ? 'held' : paint, x, y, width, BAR_HEIGHT);
-    if (span.unwound && width >= 4 && endOf(span) <= range.to) addRect(scene, 'cap', x + width - 3, y, 3, BAR_HEIGHT);
-    if (span.id === highlighted) addRect(scene, 'highlight', x - 1, y - 1, width + 2, BAR_HEIGHT + 2);
+    addRect(scene, isNarrow ? 'held' : paint, x, y, width, height);
+    if (span.unwound && width >= 4 && endOf(span) <= range.to) addRect(scene, 'cap', x + width - 3, y, 3, height);
+    if (span.id === highlighted) addRect(scene, 'highlight', x - 1, y - 1, width + 2, height + 2);
     return paint;
   };
   addRow(
@@ -257,7 +259,7 @@ function addResources(scene: Scene, row: readonly ResourceSpan[], range: Range, 
       const paint = add(span, x, right);
       const name = span.count > 1 ? `${span.count.toLocaleString('en-US')} × ${span.name}` : span.name;
       const texts = OUTLINED.has(paint) ? [`${name} · released`, name] : [name];
-      addLabel(scene, texts, x, right, y, paint === 'held' ? 'bar' : 'panel', plot);
+      addLabel(scene, texts, x, right, y + height / 2, paint === 'held' ? 'bar' : 'panel', plot);
     },
     add,
   );
@@ -269,6 +271,7 @@ function addLabel(
   texts: readonly string[],
   x: number,
   right: number,
+  /** Middle of the line. */
   y: number,
   on: Label['on'],
   { glyph }: Plot,
@@ -277,7 +280,7 @@ function addLabel(
   if (room + LABEL_PADDING < LABEL_LEAST) return;
   const letters = Math.floor(room / glyph);
   const text = texts.find(({ length }) => length <= letters) ?? shortened(texts.at(-1) ?? '', letters);
-  if (text !== '') scene.labels.push({ x: (x + right) / 2, y: y + BAR_HEIGHT / 2, text, on });
+  if (text !== '') scene.labels.push({ x: (x + right) / 2, y, text, on });
 }
 
 export function shortened(text: string, letters: number): string {

@@ -3,8 +3,7 @@ import type { ComputedRef, Ref, ShallowRef } from 'vue';
 import { computed, ref, shallowRef, watch } from 'vue';
 import type { Direction } from '../../../core/protocol/state.ts';
 import { useSession } from '../../session/store.ts';
-import type { Lanes, Picture } from './picture.ts';
-import { lanesOf } from './picture.ts';
+import type { Picture } from './picture.ts';
 import type { Range } from './scale.ts';
 import { axisOf, clamped, revealed, spanOf } from './scale.ts';
 import { TimelineSource } from './source.ts';
@@ -18,7 +17,6 @@ export interface TimelineModel {
   readonly axis: ComputedRef<Range>;
   /** What is in sight: all of the run, until somebody looks closer. */
   readonly view: ComputedRef<Range>;
-  readonly lanes: ComputedRef<Lanes>;
   readonly selected: Readonly<Ref<Range | undefined>>;
   readonly scrolled: Ref<number>;
   /** Undefined shows all of the run, however long it grows. */
@@ -91,10 +89,6 @@ export function useTimeline(visible: Readonly<Ref<boolean>>, changed: () => void
     return view === undefined ? { from: 0, to: 1 } : axisOf(view.first, Math.max(view.last, session.state.tick ?? 0));
   });
   const view = computed(() => (chosen.value === undefined ? axis.value : clamped(chosen.value, axis.value)));
-  const lanes = computed(() => {
-    const { depth = 1, resourceRows = 1, countedFrom } = whole.value?.view ?? {};
-    return lanesOf({ depth, resourceRows, isCounted: countedFrom !== undefined });
-  });
   // Wherever the session goes, the timeline shows it.
   watch(
     () => session.state.tick,
@@ -102,7 +96,7 @@ export function useTimeline(visible: Readonly<Ref<boolean>>, changed: () => void
       if (tick !== undefined && chosen.value !== undefined) chosen.value = revealed(tick, view.value, axis.value);
     },
   );
-  watch([view, lanes, selected, scrolled, () => session.state.tick, () => session.state.unwinding], changed);
+  watch([view, selected, scrolled, () => session.state.tick, () => session.state.unwinding], changed);
 
   return {
     source,
@@ -110,7 +104,6 @@ export function useTimeline(visible: Readonly<Ref<boolean>>, changed: () => void
     whole,
     axis,
     view,
-    lanes,
     selected,
     scrolled,
     look(next) {
