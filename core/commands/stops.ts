@@ -47,8 +47,9 @@ function reasons(session: Session, stopped: Stopped): string[] {
 export function whereLines(session: Session): string[] {
   const { machine, position } = session;
   const several = session.timeline.runs.length > 1;
-  const at = formatPosition(position, several);
   const { end } = machine;
+  // A fault is told by the place of its instruction.
+  const at = formatPosition(end?.kind === 'fault' ? { ...position, phase: position.phase - 1 } : position, several);
   if (end?.kind === 'exit') {
     const held = machine.kernel.ledger.outstanding().length;
     const left = held === 0 ? '' : `; still holds ${held}`;

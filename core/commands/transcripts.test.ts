@@ -5,7 +5,7 @@
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { bundledKernelBtf } from '../../main/kernel-btf.ts';
-import { deflate } from '../../main/deflate.ts';
+import { zstd } from '../../main/compression.ts';
 import { BailoutError } from '../errors.ts';
 import { Console } from './console.ts';
 
@@ -19,7 +19,7 @@ function play(commands: readonly string[]): string {
     readFile: (path) => files.get(path) ?? readFileSync(new URL(path, root)),
     kernelBtf: bundledKernelBtf,
     writeFile: (path, pieces) => void files.set(path, Buffer.concat(pieces)),
-    compression: deflate,
+    compression: zstd,
   });
   const lines: string[] = [];
   for (const command of commands) {

@@ -3,11 +3,11 @@ import { BailoutError } from '../errors.ts';
 
 /** What packs and unpacks; the host brings it, since core runs everywhere. */
 export interface Compression {
-  /** As chunks name it: 1 is raw deflate. */
+  /** How {@link compress} packs, as chunks name it: 1 is raw deflate, 2 zstd. */
   readonly codec: number;
   compress(bytes: Uint8Array): Uint8Array;
-  /** Throws when the bytes are not what compress() made, or unpack to more than `size`. */
-  decompress(bytes: Uint8Array, size: number): Uint8Array;
+  /** Ways of unpacking, by how chunks name them. Each throws when the bytes are not what was packed, or unpack to more than `size`. */
+  readonly decoders: Readonly<Record<number, (bytes: Uint8Array, size: number) => Uint8Array>>;
 }
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -89,7 +89,8 @@ function unpack(
   compression: Compression,
   offset: number,
 ): Uint8Array {
-  if (codec !== STORED && codec !== compression.codec) {
+  const decode = codec === STORED ? undefined : compression.decoders[codec];
+  if (codec !== STORED && decode === undefined) {
     throw new BailoutError(
       'TRACE_TOO_NEW',
       `The chunk at offset ${offset} is packed in way ${codec}, which this version does not know.`,
@@ -97,9 +98,9 @@ function unpack(
     );
   }
   let bytes = payload;
-  if (codec !== STORED) {
+  if (decode !== undefined) {
     try {
-      bytes = compression.decompress(payload, size);
+      bytes = decode(payload, size);
     } catch (cause) {
       throw new BailoutError('TRACE_ALTERED', `The chunk at offset ${offset} cannot be unpacked.`, { offset, cause });
     }

@@ -26,6 +26,28 @@ const UPGRADERS: Readonly<Record<number, (chunks: readonly Chunk[]) => readonly 
   1: (chunks) => chunks.map(upgradeChunk),
 };
 
+function upgradeChunk(chunk: Chunk): Chunk {
+  switch (chunk.type) {
+    case 'FLOW':
+    case 'REST':
+      return upgradeRows(chunk);
+    case 'RUNS':
+      return {
+        ...chunk,
+        bytes: encoder.encode(toJson(array(json(chunk), chunk).map((run) => upgradeRun(run, chunk)))),
+      };
+    default:
+      return chunk;
+  }
+}
+
+/** A fault had the position of its instruction; it comes one phase later. */
+function upgradeRun(value: unknown, chunk: Chunk): unknown {
+  const run = object(value, chunk);
+  const end = object(run['end'], chunk);
+  return end['kind'] === 'fault' ? { ...run, lastPhase: natural(run['lastPhase'], chunk) + 1 } : run;
+}
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -252,6 +274,7 @@ function readSource(chunk: Chunk): RecordingSource {
     }),
     globals,
     maxSteps: natural(fields['maxSteps'], chunk),
+    ...(fields['kernelTypes'] === undefined ? {} : { kernelTypes: string(fields['kernelTypes'], chunk) }),
   };
 }
 

@@ -260,6 +260,39 @@ describe('events', () => {
   });
 });
 
+describe('a run that faults', () => {
+  const program = { ...programOf('r1 = 1\nr0 = *(u64 *)(r10 +0)\nexit'), kernelBtf };
+  const make = (): LiveTimeline => {
+    const timeline = new LiveTimeline({
+      object: { ...objectOf('cleanup'), programs: [program], maps: [] },
+      scenario: {},
+      profile: 'proposal',
+      factsOf: () => undefined,
+      maxSteps: 500,
+    });
+    timeline.begin(program, {});
+    return timeline;
+  };
+
+  it('has a moment before its fault and one after, and each can be gone to', () => {
+    const timeline = make();
+    const before = timeline.seek({ run: 0, step: 1, phase: 0 });
+    expect(before).toEqual({ run: 0, step: 1, phase: 0 });
+    expect(timeline.machine.end).toBeUndefined();
+    expect(timeline.searchForward(everything)).toBe('hit');
+    const last = timeline.position;
+    expect(last).toEqual({ run: 0, step: 1, phase: 1 });
+    expect(timeline.runs[0]).toMatchObject({ last, end: { kind: 'fault' } });
+    timeline.seek(before);
+    expect(timeline.machine.end).toBeUndefined();
+    expect(timeline.seek(last)).toEqual(last);
+    expect(timeline.machine.end?.kind).toBe('fault');
+    expect(timeline.searchBackward(everything)).toBe('hit');
+    expect(timeline.position).toEqual(before);
+    expect(make().seek({ run: 0, step: 99, phase: 0 })).toEqual(last);
+  });
+});
+
 describe('listening', () => {
   it('changes nothing, not even in what order an LRU map would evict', () => {
     const lru: MapDefinition = {

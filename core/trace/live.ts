@@ -139,8 +139,9 @@ export class LiveTimeline implements Timeline {
   }
 
   get position(): Position {
-    const { step, phase } = this.machine;
-    return { run: this.#run, step, phase };
+    const { step, phase, end } = this.machine;
+    // An instruction that faults is not counted, and yet there is a moment before it and one after.
+    return { run: this.#run, step, phase: end?.kind === 'fault' ? phase + 1 : phase };
   }
 
   /**
@@ -401,7 +402,7 @@ export class LiveTimeline implements Timeline {
 
   // ---- listening ------------------------------------------------------------------------------------------------------
 
-  /** Whether what comes next was never executed. Where a run is over, nothing comes: a fault stands where its instruction does. */
+  /** Whether what comes next was never executed. Where a run is over, nothing comes. */
   #isAtFrontier(): boolean {
     return (
       this.#run === this.#frontier.run &&

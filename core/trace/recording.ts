@@ -38,6 +38,8 @@ export interface RecordingSource {
   readonly globals: readonly { readonly map: number; readonly bytes: Uint8Array }[];
   /** Instructions that one run may take. */
   readonly maxSteps: number;
+  /** Of the kernel's types with which it was recorded: {@link Btf.identity}. Files of the first version have none. */
+  readonly kernelTypes?: string;
 }
 
 /** How a run ended; `unfinished` when the recording stopped before. */
@@ -144,9 +146,10 @@ export function record(source: RecordingSource, options: RecordOptions): Recordi
 
 /** The same, left off often, so that whoever waits can do something else in between. */
 export function* recordInSteps(
-  source: RecordingSource,
+  asked: RecordingSource,
   options: Omit<RecordOptions, 'onProgress'>,
 ): Generator<RecordProgress, Recording> {
+  const source = { ...asked, kernelTypes: options.kernelBtf.identity };
   const object = loadSource(source, options.kernelBtf);
   const programs = source.requests.map(({ program }) => programNamed(object, program));
   const runs: RecordedRun[] = [];

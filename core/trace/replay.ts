@@ -40,6 +40,7 @@ export class Replay implements Timeline {
 
   constructor(recording: Recording, options: ReplayOptions) {
     const { source } = recording;
+    if (source.kernelTypes !== undefined && source.kernelTypes !== options.kernelBtf.identity) throw otherKernel();
     this.recording = recording;
     this.object = loadSource(source, options.kernelBtf);
     this.#programs = source.requests.map(({ program }) => programNamed(this.object, program));
@@ -166,7 +167,7 @@ export class Replay implements Timeline {
     return collector.events;
   }
 
-  /** Whether nothing comes any more. An instruction that faults is not counted, so before and after it the position is the same. */
+  /** Whether nothing comes any more. */
   #isOver(): boolean {
     if (comparePositions(this.position, this.last) < 0) return false;
     return this.machine.end !== undefined || this.recording.runs.at(-1)?.end.kind === 'unfinished';
@@ -259,6 +260,14 @@ function endOf(run: RecordedRun, end: Exclude<RunEnd, { kind: 'unfinished' }>): 
 
 function earlier(a: Position | undefined, b: Position): Position {
   return a !== undefined && comparePositions(a, b) < 0 ? a : b;
+}
+
+function otherKernel(): BailoutError {
+  return new BailoutError(
+    'TRACE_OTHER_KERNEL',
+    "The recording was made with another kernel's types than the ones at hand: its programs would not be the same.",
+    { hint: 'Replay it with the version of Bailout that made it, or record again.' },
+  );
 }
 
 function diverged(agreed: Position | undefined, at: Position): BailoutError {

@@ -8,7 +8,10 @@ import type { End } from '../machine/stop.ts';
 import type { ObjectFile, Program } from '../object/program.ts';
 import type { EventIndex } from './events.ts';
 
-/** A moment: in which run, after how many instructions, and of the unwinding that the last one began after how many phases. */
+/**
+ * A moment: in which run, after how many instructions, and of the unwinding that the last one began after how many phases. A fault is a
+ * phase of its own, since the instruction that faults is not counted.
+ */
 export interface Position {
   readonly run: number;
   readonly step: number;

@@ -5,7 +5,7 @@ import { BailoutError } from '../../core/errors.ts';
 import type { Progress } from '../../core/protocol/state.ts';
 import type { ServiceHost } from '../../core/service/host.ts';
 import { readFile } from '../cli/files.ts';
-import { deflate } from '../deflate.ts';
+import { zstd } from '../compression.ts';
 import { bundledKernelBtf } from '../kernel-btf.ts';
 
 export interface NodeHostOptions {
@@ -28,7 +28,7 @@ export function nodeServiceHost({ examples, cancel, progress }: NodeHostOptions)
     },
     kernelBtf: bundledKernelBtf,
     kernelTypes: 'bundled Linux 6.18',
-    compression: deflate,
+    compression: zstd,
     readExample(name) {
       try {
         return readFileSync(join(examples, name));

@@ -1,6 +1,6 @@
 /** What recording costs, and how fast one gets about in a recording of 100 M steps. Two things that are compared are measured in one run. */
 import { bundledKernelBtf } from '../../main/kernel-btf.ts';
-import { deflate } from '../../main/deflate.ts';
+import { zstd } from '../../main/compression.ts';
 import { Kernel } from '../../core/kernel/kernel.ts';
 import { Machine } from '../../core/machine/machine.ts';
 import { LinearMemory } from '../../core/machine/memory.ts';
@@ -23,11 +23,11 @@ export function benchTrace(): Row[] {
   let recording = record(source, { kernelBtf });
   const recorded = best(3, () => (recording = record(source, { kernelBtf })));
   const { lastStep } = recording.runs[0]!;
-  const file = writeRecording(recording, deflate);
+  const file = writeRecording(recording, zstd);
 
-  const opened = best(1, () => readRecording(file, deflate).events.buckets(0, 0, lastStep, 1000));
+  const opened = best(1, () => readRecording(file, zstd).events.buckets(0, 0, lastStep, 1000));
   const begin = performance.now();
-  const replay = new Replay(readRecording(file, deflate), { kernelBtf });
+  const replay = new Replay(readRecording(file, zstd), { kernelBtf });
   replay.recording.events.buckets(0, 0, lastStep, 1000);
   const overview = performance.now() - begin;
   const prepared = best(1, () => replay.prepare());

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readRecording } from '../../core/trace/file.ts';
 import { endlessSource } from '../../core/trace/testing/recordings.ts';
-import { deflate } from '../../main/deflate.ts';
+import { zstd } from '../../main/compression.ts';
 import { bailout } from './bailout.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -102,7 +102,7 @@ describe.skipIf(!hasScript)('on a terminal', () => {
     recording.type('\x03');
     await recording.until(/1 run \(cut off\)/);
     expect(await recording.status).toBe(130);
-    const read = readRecording(readFileSync(file), deflate);
+    const read = readRecording(readFileSync(file), zstd);
     expect(read.complete).toBe(false);
     expect(read.runs.map(({ end }) => end.kind)).toEqual(['unfinished']);
     expect(bailout('replay', file).stdout).toContain('The replay is the recorded run');
@@ -120,7 +120,7 @@ describe('without a terminal', () => {
     // Its writer writes twice a second: what is there then is more than the source.
     const grown = (): boolean => {
       try {
-        return readRecording(readFileSync(file), deflate).runs.length > 0;
+        return readRecording(readFileSync(file), zstd).runs.length > 0;
       } catch {
         return false;
       }
@@ -129,6 +129,6 @@ describe('without a terminal', () => {
     command.kill('SIGINT');
     expect(await ended).toBe(130);
     expect(errors).toBe('');
-    expect(readRecording(readFileSync(file), deflate).runs[0]!.lastStep).toBeGreaterThan(1000);
+    expect(readRecording(readFileSync(file), zstd).runs[0]!.lastStep).toBeGreaterThan(1000);
   });
 });

@@ -81,6 +81,13 @@ const MAX_ALIGN_STEPS = 100_000;
 const POINTER_SIZE = 8;
 const MAX_U32 = 0xffffffff;
 
+/** FNV-1a over words or bytes. */
+function mixed(values: Uint32Array | Uint8Array): string {
+  let hash = 0x811c9dc5;
+  for (const value of values) hash = Math.imul(hash ^ value, 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}
+
 const utf8 = new TextDecoder();
 const utf8Encoder = new TextEncoder();
 
@@ -98,6 +105,7 @@ export class Btf {
   readonly #decoded = new Map<number, string>();
   readonly #storedNames: NameTable | undefined;
   #names: NameIndex | undefined;
+  #identity: string | undefined;
   #tags: Map<number, BtfDeclTag[]> | undefined;
 
   private constructor(sections: BtfSections, base: Btf | undefined) {
@@ -110,6 +118,12 @@ export class Btf {
     this.#storedNames = sections.names;
     this.#stringBase = base === undefined ? 0 : base.#stringEnd;
     this.#stringEnd = this.#stringBase + sections.strings.length;
+  }
+
+  /** A text that equal types and names have in common, those of the base included: how one kernel's BTF is told from another's. */
+  get identity(): string {
+    this.#identity ??= `${this.base === undefined ? '' : `${this.base.identity}+`}${this.typeCount}-${mixed(this.#words)}${mixed(this.#strings)}`;
+    return this.#identity;
   }
 
   /** Opens the contents of a `.BTF` section. */

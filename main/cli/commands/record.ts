@@ -7,7 +7,7 @@ import { FileWriter } from '../../../core/trace/file.ts';
 import type { RecordingSource } from '../../../core/trace/recording.ts';
 import { recordInSteps } from '../../../core/trace/recording.ts';
 import type { Recording } from '../../../core/trace/recording.ts';
-import { deflate } from '../../deflate.ts';
+import { zstd } from '../../compression.ts';
 import { formatOutcome } from '../format/verify.ts';
 import { setGlobals } from '../globals.ts';
 import type { ExitStatus, Host } from '../host.ts';
@@ -69,7 +69,7 @@ async function recordWatched(
   try {
     const steps = recordInSteps(source, {
       kernelBtf: host.kernelBtf(),
-      writer: new FileWriter(append, deflate),
+      writer: new FileWriter(append, zstd),
       isCancelled: () => isInterrupted,
     });
     for (let breath = Date.now(); ;) {

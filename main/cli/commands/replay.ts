@@ -6,7 +6,7 @@ import { perfettoJson } from '../../../core/trace/export-perfetto.ts';
 import { readRecording } from '../../../core/trace/file.ts';
 import type { RecordedRun, Recording } from '../../../core/trace/recording.ts';
 import { Replay } from '../../../core/trace/replay.ts';
-import { deflate } from '../../deflate.ts';
+import { zstd } from '../../compression.ts';
 import type { ExitStatus, Host } from '../host.ts';
 import { ProgressLine } from '../progress.ts';
 import type { ExportFormat, ReplayRequest } from '../options.ts';
@@ -20,7 +20,7 @@ const EXPORTS: Readonly<Record<ExportFormat, (recording: Recording) => Iterable<
 const SHOWN = 200;
 
 export function replayCommand(request: ReplayRequest, host: Host): ExitStatus {
-  const recording = readRecording(host.readFile(request.file), deflate);
+  const recording = readRecording(host.readFile(request.file), zstd);
   if (request.run !== undefined && request.run >= recording.runs.length) {
     throw new BailoutError(
       'USAGE',

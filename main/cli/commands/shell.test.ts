@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Console } from '../../../core/commands/console.ts';
 import { BailoutError } from '../../../core/errors.ts';
-import { deflate } from '../../deflate.ts';
+import { zstd } from '../../compression.ts';
 import { bundledKernelBtf } from '../../kernel-btf.ts';
 import { PLAIN } from '../format/style.ts';
 import { runScript } from './shell.ts';
@@ -17,7 +17,7 @@ function play(script: string, json = false): { status: number; text: string } {
       throw new BailoutError('FILE_UNREADABLE', `${path} cannot be read.`, { cause });
     }
   };
-  const host = { readFile, kernelBtf: bundledKernelBtf, writeFile: () => undefined, compression: deflate };
+  const host = { readFile, kernelBtf: bundledKernelBtf, writeFile: () => undefined, compression: zstd };
   const write = (piece: string): void => void (text += piece);
   const status = runScript(
     new Console(host),
@@ -67,7 +67,7 @@ describe('every command', () => {
     readFile: (path) => readFileSync(path),
     kernelBtf: bundledKernelBtf,
     writeFile: () => undefined,
-    compression: deflate,
+    compression: zstd,
   });
 
   it('has help, and a name of its own', () => {

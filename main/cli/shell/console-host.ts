@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { BailoutError } from '../../../core/errors.ts';
 import type { CommandHost, Output } from '../../../core/commands/command.ts';
-import { deflate } from '../../deflate.ts';
+import { zstd } from '../../compression.ts';
 import type { Host } from '../host.ts';
 
 export function commandHost(host: Host): CommandHost {
@@ -10,7 +10,7 @@ export function commandHost(host: Host): CommandHost {
     readFile: (path) => host.readFile(path),
     kernelBtf: () => host.kernelBtf(),
     writeFile,
-    compression: deflate,
+    compression: zstd,
   };
 }
 
