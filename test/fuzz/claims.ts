@@ -5,6 +5,7 @@ import { registerOf } from '../../core/debugger/scope.ts';
 import type { Profile } from '../../core/exceptions/profile.ts';
 import { Kernel } from '../../core/kernel/kernel.ts';
 import type { Scenario } from '../../core/kernel/scenario.ts';
+import type { MachineCheckpoint } from '../../core/machine/machine.ts';
 import { Machine } from '../../core/machine/machine.ts';
 import { LinearMemory } from '../../core/machine/memory.ts';
 import type { ObjectFile, Program } from '../../core/object/program.ts';
@@ -12,15 +13,13 @@ import type { Claims } from '../../core/verifier/claims/claims.ts';
 import type { Verification } from '../../core/verifier/verification.ts';
 
 export interface ClaimsRun {
-  readonly object: ObjectFile;
   readonly program: Program;
   readonly verification: Verification;
-  /** Of the program, and of those that tail calls lead to; undefined where none are known. */
+  /** Undefined where nothing is claimed: of programs that tail calls lead to. */
   claimsOf(program: Program): Claims | undefined;
-  readonly scenario?: Scenario;
+  /** Of random numbers. */
   readonly seed?: number;
   readonly maxSteps: number;
-  readonly profile?: Profile;
 }
 
 export interface ClaimsTally {
@@ -35,36 +34,70 @@ export function emptyClaimsTally(): ClaimsTally {
   return { steps: 0, frames: 0, values: 0, throws: 0 };
 }
 
-/** The first value outside of all claims, described; undefined when there is none. */
-export function firstViolation(run: ClaimsRun, tally: ClaimsTally): string | undefined {
-  const { object, program, verification } = run;
-  const memory = new LinearMemory();
-  const kernel = new Kernel({ memory, scenario: run.scenario ?? {}, kernelBtf: object.kernelBtf });
-  kernel.loadObject(object);
-  const machine = new Machine({
-    kernel,
-    memory,
-    profile: verification.profile,
-    factsOf: (target) => (target === program ? verification : undefined),
-  });
-  if (run.seed !== undefined) kernel.random.restore([run.seed | 0, 1, 2, 3]);
-  kernel.begin(program);
-  machine.start(program, kernel.context(program));
-  const found = follow(machine, run, tally);
-  if (found !== undefined || machine.end?.kind !== 'exit') return found;
-  kernel.end();
-  for (let i = 0; i < 4; i++) {
-    const callback = kernel.asyncDue();
-    if (callback === undefined) break;
-    kernel.begin(callback.program);
-    machine.startAsync(callback);
-    const later = follow(machine, run, tally);
-    if (later !== undefined) return later;
-    kernel.async.done();
-    kernel.end();
-  }
-  return undefined;
+/** An object with one program and nothing else. */
+export function objectOf(program: Program): ObjectFile {
+  const { name, license, kernelBtf, maps } = program;
+  return { name, license, programs: [program], maps, kernelBtf, externs: [], notes: [] };
 }
+
+/** A kernel remembers the programs that it met; a new one after so many keeps memory bounded. */
+const PROGRAMS_PER_KERNEL = 256;
+
+/** A kernel with an object's maps, taken back to its beginning for each run. */
+export class ClaimsBench {
+  readonly #object: ObjectFile;
+  readonly #scenario: Scenario;
+  #parts: { kernel: Kernel; machine: Machine; beginning: MachineCheckpoint } | undefined;
+  #facts: Verification | undefined;
+  #used = 0;
+
+  constructor(object: ObjectFile, scenario: Scenario = {}) {
+    this.#object = object;
+    this.#scenario = scenario;
+  }
+
+  /** The first value outside of all claims, described; undefined when there is none. */
+  firstViolation(run: ClaimsRun, tally: ClaimsTally): string | undefined {
+    const { program } = run;
+    this.#facts = run.verification;
+    if (this.#parts === undefined || this.#used++ >= PROGRAMS_PER_KERNEL) {
+      this.#parts = this.#make(run.verification.profile);
+      this.#used = 0;
+    }
+    const { kernel, machine, beginning } = this.#parts;
+    machine.restore(beginning);
+    if (run.seed !== undefined) kernel.random.restore([run.seed | 0, 1, 2, 3]);
+    kernel.begin(program);
+    machine.start(program, kernel.context(program));
+    const found = follow(machine, run, tally);
+    if (found !== undefined || machine.end?.kind !== 'exit') return found;
+    kernel.end();
+    for (let i = 0; i < MAX_CALLBACKS; i++) {
+      const callback = kernel.asyncDue();
+      if (callback === undefined) break;
+      kernel.begin(callback.program);
+      machine.startAsync(callback);
+      const later = follow(machine, run, tally);
+      if (later !== undefined) return later;
+      kernel.async.done();
+      kernel.end();
+    }
+    return undefined;
+  }
+
+  #make(profile: Profile): { kernel: Kernel; machine: Machine; beginning: MachineCheckpoint } {
+    const memory = new LinearMemory();
+    const kernel = new Kernel({ memory, scenario: this.#scenario, kernelBtf: this.#object.kernelBtf });
+    kernel.loadObject(this.#object);
+    const factsOf = (target: Program): Verification | undefined =>
+      target === this.#facts?.program ? this.#facts : undefined;
+    const machine = new Machine({ kernel, memory, profile, factsOf });
+    return { kernel, machine, beginning: machine.checkpoint() };
+  }
+}
+
+/** Timers and work queues that run after the program. */
+const MAX_CALLBACKS = 4;
 
 function follow(machine: Machine, run: ClaimsRun, tally: ClaimsTally): string | undefined {
   for (let step = 0; step < run.maxSteps && machine.end === undefined; step++) {

@@ -1,12 +1,11 @@
 /**
- * `npm run fuzz:claims -- [--runs N] [--seed S] [--steps N] [--only TEXT]`: does what the verifier claims hold? Verifies and runs the
- * examples, generated programs, and the corpus where it is on this machine, and compares every register and stack slot of every frame at every
+ * `npm run fuzz:claims -- [--runs N] [--seed S] [--calculations N] [--steps N] [--only TEXT] [--no-corpus]`: does what the verifier claims hold? Verifies and runs the
+ * examples, generated programs with throws and with arithmetic, and the corpus where it is on this machine, and compares every register and stack slot of every frame at every
  * step. Exit status 1 when a value lies outside of what was claimed.
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseScenario } from '../../core/kernel/scenario-file.ts';
-import type { Scenario } from '../../core/kernel/scenario.ts';
 import { loadObject } from '../../core/object/object.ts';
 import type { ObjectFile, Program } from '../../core/object/program.ts';
 import { claimsOf } from '../../core/verifier/claims/collect.ts';
@@ -16,7 +15,9 @@ import { bundledKernelBtf } from '../../main/kernel-btf.ts';
 import { kernelBtf } from '../conformance/kernel-btf.ts';
 import { loadCorpusObject } from '../conformance/loading.ts';
 import { corpusFolder } from '../conformance/reference.ts';
-import { emptyClaimsTally, firstViolation } from './claims.ts';
+import { assembled } from '../../core/verifier/testing/assembled.ts';
+import { arithmeticProgram } from './arithmetic.ts';
+import { ClaimsBench, emptyClaimsTally, objectOf } from './claims.ts';
 import { generate } from './unwind/generate.ts';
 import { loadWorld, toProgram } from './unwind/world.ts';
 
@@ -36,10 +37,11 @@ const found: string[] = [];
 let programs = 0;
 let collecting = 0;
 
+/** Verifies a program, collects its claims and runs it; what is found is added to the list. */
 function check(
+  bench: ClaimsBench,
   object: ObjectFile,
   program: Program,
-  scenario: Scenario,
   seed: number | undefined,
   steps: number,
 ): void {
@@ -47,26 +49,16 @@ function check(
   const verification = verify(program, { logLevel: 0 });
   if (verification.verdict === 'rejected') return;
   programs++;
-  const known = new Map<Program, Claims>();
   const began = performance.now();
-  known.set(program, claimsOf(program));
+  const claims = claimsOf(program);
   collecting += performance.now() - began;
-  const why = known.get(program)?.incomplete;
+  const why = claims.incomplete;
   if (why !== undefined) incomplete.set(why, (incomplete.get(why) ?? 0) + 1);
   if (why !== undefined && process.argv.includes('--verbose')) console.log(`${object.name} ${program.name}: ${why}`);
+  const of = (target: Program): Claims | undefined => (target === program ? claims : undefined);
+  const run = { program, verification, claimsOf: of, maxSteps: steps, ...(seed === undefined ? {} : { seed }) };
   try {
-    const violation = firstViolation(
-      {
-        object,
-        program,
-        verification,
-        claimsOf: (target) => known.get(target),
-        scenario,
-        maxSteps: steps,
-        ...(seed === undefined ? {} : { seed }),
-      },
-      tally,
-    );
+    const violation = bench.firstViolation(run, tally);
     if (violation !== undefined) found.push(`${object.name} ${violation}`);
   } catch (error) {
     found.push(`${object.name} ${program.name}: ${error instanceof Error ? (error.stack ?? '') : String(error)}`);
@@ -80,20 +72,30 @@ for (const name of names.filter((each) => each.endsWith('.bpf.o'))) {
   for (const file of names.filter((each) => each.endsWith('.json'))) {
     const scenario = parseScenario(readFileSync(new URL(file, examples), 'utf8'), file);
     if (name.startsWith(file.replace(/\.json$/, '').split('-malformed')[0] ?? ''))
-      for (const program of object.programs) check(object, program, scenario, undefined, 100_000);
+      for (const program of object.programs)
+        check(new ClaimsBench(object, scenario), object, program, undefined, 100_000);
   }
 }
 console.log(`examples: ${tally.steps} steps`);
 const world = loadWorld();
+const worldBench = new ClaimsBench(world);
 for (let seed = firstSeed; seed < firstSeed + runs; seed++)
-  check(world, toProgram(world, generate(seed)), {}, seed, 100_000);
+  check(worldBench, world, toProgram(world, generate(seed)), seed, 100_000);
 console.log(`generated: ${tally.steps} steps, ${tally.throws} throws`);
+let calculator: ClaimsBench | undefined;
+const calculations = option('calculations', 2 * runs);
+for (let seed = firstSeed; seed < firstSeed + calculations; seed++) {
+  const program = assembled(arithmeticProgram(seed), { name: `arithmetic_${seed}` });
+  calculator ??= new ClaimsBench(objectOf(program));
+  check(calculator, objectOf(program), program, seed, 1000);
+}
+console.log(`with arithmetic: ${tally.steps} steps`);
 const corpus = corpusFolder();
 if (corpus !== undefined && !process.argv.includes('--no-corpus')) {
   const btf = kernelBtf();
   for (const name of readdirSync(corpus).filter((each) => each.endsWith('.bpf.o'))) {
     const object = loadCorpusObject(name, readFileSync(join(corpus, name)), btf);
-    for (const program of object.programs) check(object, program, {}, undefined, maxSteps);
+    for (const program of object.programs) check(new ClaimsBench(object), object, program, undefined, maxSteps);
   }
 }
 for (const violation of found.slice(0, option('show', 20))) console.log(violation);
