@@ -116,7 +116,11 @@ function paintGrid(context: CanvasRenderingContext2D, { view, width, height }: D
   context.fillStyle = colours.line;
   for (const { tick } of ticks) context.fillRect(Math.round(xOf(tick, view, LEFT, plot)), 18, 1, height - 18);
   context.fillStyle = colours.faint;
-  for (const { tick, label } of ticks) context.fillText(label, Math.round(xOf(tick, view, LEFT, plot)) + 3, 10);
+  for (const { tick, label } of ticks) {
+    const x = Math.round(xOf(tick, view, LEFT, plot)) + 3;
+    // A number of which the end is missing would be another number.
+    if (x + context.measureText(label).width <= width - RIGHT) context.fillText(label, x, 10);
+  }
 }
 
 function paintBands(context: CanvasRenderingContext2D, { scene, height }: Drawing, colours: Colours): void {

@@ -55,7 +55,7 @@ describe('parts of a run', () => {
   it('are asked for when they come into sight, with room around them', async () => {
     const { answers, source } = await opened();
     source.want({ from: 50_000, to: 51_000 }, 1000);
-    expect(answers.asked.at(-1)).toEqual({ from: 49_664, to: 51_200, pixels: 3000 });
+    expect(answers.asked.at(-1)).toEqual({ from: 49_664, to: 51_200, pixels: 2122 });
     await answers.answer();
     expect(source.pictures({ from: 50_000, to: 51_000 }, 1000).map(({ view }) => view.from)).toEqual([0, 49_664]);
     source.want({ from: 50_150, to: 51_150 }, 1000);

@@ -17,15 +17,15 @@ const KEPT = 48;
 const MOST_PIXELS = 16_384;
 
 /**
- * What to ask for, so that a view can be drawn and moved a little: aligned to quarters of a power of two, so that a view beside
- * it asks for the same, and fine enough for the closest view of that power.
+ * What to ask for, so that a view can be drawn and moved a little: aligned to quarters of a power of the root of two,
+ * so that a view beside it asks for the same, and fine enough for the closest view of that power.
  */
 export function askFor(view: Range, axis: Range, width: number): Ask {
-  const level = 2 ** Math.ceil(Math.log2(Math.max(spanOf(view), 1)));
+  const level = 2 ** (Math.ceil(2 * Math.log2(Math.max(spanOf(view), 1))) / 2);
   const quarter = level / 4;
-  const from = Math.max(axis.from, Math.floor((view.from - level / 8) / quarter) * quarter);
-  const to = Math.min(Math.ceil(axis.to), Math.ceil((view.to + level / 8) / quarter) * quarter);
-  const pixels = Math.min(Math.ceil((2 * (to - from) * width) / level), MOST_PIXELS);
+  const from = Math.max(axis.from, Math.floor(Math.floor((view.from - level / 8) / quarter) * quarter));
+  const to = Math.min(Math.ceil(axis.to), Math.ceil(Math.ceil((view.to + level / 8) / quarter) * quarter));
+  const pixels = Math.min(Math.ceil((Math.SQRT2 * (to - from) * width) / level), MOST_PIXELS);
   return { from, to, pixels };
 }
 
