@@ -107,8 +107,7 @@ export class CommandTerminal {
     this.#xterm.textarea?.setAttribute('data-panel-focus', '');
     this.#xterm.textarea?.setAttribute('aria-label', 'Command');
     this.fit();
-    const { version } = this.#session.host ?? { version: '' };
-    this.#write(`${`Bailout ${version}`.trim()}. ${paint('text', 'help')} lists the commands, Tab completes.\r\n`);
+    this.#write(`${paint('text', 'help')} lists the commands, Tab completes.\r\n`);
     this.#draw();
   }
 
