@@ -131,6 +131,19 @@ describe('tracing', () => {
     expect(kernel.world.get(task!.offset, 'task_struct', 'pid')).toBe(5n);
   });
 
+  it('leaves no field null that programs may rely on', () => {
+    const kernel = newKernel({});
+    const id = kernel.btf.findByName('bpf_lsm_bprm_committed_creds');
+    const program = newProgram({ type: 'lsm', attachType: 'lsm_mac', attachBtfId: id });
+    kernel.begin(program);
+    const binprm = kernel.offset(kernel.memory.readU64(kernel.offset(kernel.context(program))));
+    expect(kernel.world.behind(kernel.world.get(binprm, 'linux_binprm', 'file'))?.struct).toBe('file');
+    const unknown = newProgram({ type: 'raw_tracepoint_writable', attachTarget: 'of_a_module' });
+    kernel.begin(unknown);
+    const buffer = kernel.memory.readU64(kernel.offset(kernel.context(unknown)));
+    expect(kernel.memory.check(buffer, 64, 'write')).toBeUndefined();
+  });
+
   it('fills the registers of a kprobe', () => {
     const kernel = newKernel({ context: { args: [11, 22], ret: -5 } });
     const program = newProgram({ type: 'kprobe', attachTarget: 'do_unlinkat' });

@@ -10,6 +10,7 @@ import { latin1, writeBytes } from '../bytes.ts';
 import type { Kernel } from '../kernel.ts';
 import { defaultSocket } from '../objects/network.ts';
 import { writeValue } from '../objects/values.ts';
+import { SAFE_TRUSTED } from '../tables/btf-lists.ts';
 import type { ContextScenario, ScenarioValue } from '../scenario.ts';
 import { hexBytes, integer } from '../scenario.ts';
 import type { CurrentContext } from './context.ts';
@@ -128,7 +129,13 @@ function functionArguments(kernel: Kernel, program: Program, scenario: ContextSc
       given !== undefined && !Array.isArray(given) ? (given as Readonly<Record<string, ScenarioValue>>) : undefined;
     const value =
       byName === undefined ? (given as readonly ScenarioValue[] | undefined)?.[i] : byName[param?.name ?? ''];
-    memory.writeU64(offset + 8 * i, argument(kernel, param?.typeId ?? 0, value));
+    // A module's tracepoint, of which nothing is known but that it hands out a buffer.
+    const isBuffer =
+      i === 0 && found === undefined && program.type === 'raw_tracepoint_writable' && value === undefined;
+    const word = isBuffer
+      ? memory.pointer(memory.allocate(DEFAULT_RECORD, { access: 'rw', label: 'buffer of the tracepoint' }))
+      : argument(kernel, param?.typeId ?? 0, value);
+    memory.writeU64(offset + 8 * i, word);
   }
   const hasResult =
     program.attachType === 'trace_fexit' ||
@@ -200,8 +207,21 @@ function defaultPointer(kernel: Kernel, btf: Btf, pointer: number): bigint {
       return memory.pointer(defaultSocket(world));
     case 'net_device':
       return world.reference('device:1');
-    default:
-      return world.makeObject(struct, {});
+    default: {
+      const object = world.makeObject(struct, {});
+      fillTrusted(kernel, btf, pointee, memory.offset(object) ?? 0);
+      return object;
+    }
+  }
+}
+
+/** Programs rely on these fields as on the object itself: in the kernel none is ever null. */
+function fillTrusted(kernel: Kernel, btf: Btf, struct: number, object: number): void {
+  const trusted = SAFE_TRUSTED.get(btf.name(struct));
+  if (trusted === undefined) return;
+  for (const { name, typeId, bitOffset } of btf.members(struct)) {
+    if (trusted.has(name))
+      kernel.memory.writeU64(object + (bitOffset >> 3), defaultPointer(kernel, btf, btf.resolve(typeId)));
   }
 }
 
