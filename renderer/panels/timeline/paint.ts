@@ -1,11 +1,12 @@
 /** Puts a scene onto a canvas. Everything has been decided before; here are only colours, lines and letters. */
 import type { TimelineMark } from '../../../core/protocol/timeline.ts';
+import { readableOn } from '../../common/contrast.ts';
 import type { Palette } from '../../common/palette.ts';
 import type { Lanes } from './picture.ts';
 import { AXIS_HEIGHT, LEFT, RIGHT } from './picture.ts';
 import type { Range } from './scale.ts';
 import { axisTicks, xOf } from './scale.ts';
-import type { Paint, PointShape, Scene } from './scene.ts';
+import type { Label, Paint, PointShape, Scene } from './scene.ts';
 import { OUTLINED } from './scene.ts';
 
 export const COLOURS = [
@@ -194,13 +195,20 @@ function paintPoints(context: CanvasRenderingContext2D, { points }: Scene, colou
   }
 }
 
+function inkOn(on: Label['on'], colours: Colours): string {
+  return on === 'panel' ? colours.text : readableOn(colours[FILL[on]], [colours['on-bar'], colours.panel]);
+}
+
 function paintLabels(context: CanvasRenderingContext2D, { labels }: Scene, colours: Colours): void {
   context.font = fontOf(colours);
   context.textAlign = 'center';
   context.textBaseline = 'middle';
-  for (const on of ['bar', 'panel'] as const) {
-    context.fillStyle = on === 'bar' ? colours['on-bar'] : colours.text;
-    for (const label of labels) if (label.on === on) context.fillText(label.text, label.x, label.y + 0.5);
+  const inks = new Map<Label['on'], string>();
+  for (const { on, text, x, y } of labels) {
+    let ink = inks.get(on);
+    if (ink === undefined) inks.set(on, (ink = inkOn(on, colours)));
+    context.fillStyle = ink;
+    context.fillText(text, x, y + 0.5);
   }
 }
 

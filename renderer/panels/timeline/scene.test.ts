@@ -69,15 +69,15 @@ describe('calls', () => {
     expect(rowsOf(scene.rects.get('call-0'))).toEqual([[LEFT, 2, 999, 16]]);
     expect(rowsOf(scene.rects.get('call-1'))).toEqual([[LEFT + 100, 20, 199, 16]]);
     expect(scene.labels).toEqual([
-      { x: LEFT + 500, y: 10, text: 'classify', on: 'bar' },
-      { x: LEFT + 200, y: 28, text: 'inspect', on: 'bar' },
+      { x: LEFT + 500, y: 10, text: 'classify', on: 'call-0' },
+      { x: LEFT + 200, y: 28, text: 'inspect', on: 'call-1' },
     ]);
   });
 
   it('keep their label in the middle of what is in sight', () => {
     const picture = pictureOf(viewOf({ calls: [call(0, 600, 0, 'classify')] }));
     const scene = sceneOf([picture], LANES, { ...OPTIONS, view: { from: 400, to: 1400 } });
-    expect(scene.labels).toEqual([{ x: LEFT + 100, y: 10, text: 'classify', on: 'bar' }]);
+    expect(scene.labels).toEqual([{ x: LEFT + 100, y: 10, text: 'classify', on: 'call-0' }]);
   });
 
   it('have as much of their label as there is room for', () => {

@@ -45,7 +45,8 @@ export interface Label {
   readonly x: number;
   readonly y: number;
   readonly text: string;
-  readonly on: 'bar' | 'panel';
+  /** What it stands on. */
+  readonly on: Paint | 'panel';
 }
 
 export type PointShape = 'dot' | 'acquire' | 'square' | 'triangle';
@@ -226,7 +227,7 @@ function addCalls(scene: Scene, row: readonly CallSpan[], range: Range, y: numbe
         x,
         right,
         y + height / 2,
-        'bar',
+        callPaint(span),
         plot,
       );
     },
@@ -259,7 +260,7 @@ function addResources(scene: Scene, row: readonly ResourceSpan[], range: Range, 
       const paint = add(span, x, right);
       const name = span.count > 1 ? `${span.count.toLocaleString('en-US')} × ${span.name}` : span.name;
       const texts = OUTLINED.has(paint) ? [`${name} · released`, name] : [name];
-      addLabel(scene, texts, x, right, y + height / 2, paint === 'held' ? 'bar' : 'panel', plot);
+      addLabel(scene, texts, x, right, y + height / 2, paint === 'held' ? paint : 'panel', plot);
     },
     add,
   );
