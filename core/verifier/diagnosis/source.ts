@@ -62,7 +62,7 @@ function rangeFor(line: Line, aim: SourceAim): TextRange | undefined {
     case 'access':
       return nearestTo(
         line,
-        expressions.filter(({ start, end }) => /->|\[|^\*|\./.test(text.slice(start, end))),
+        expressions.filter(({ start, end }) => /(?:->|\[|^\*|\.).*[^)]$/.test(text.slice(start, end))),
       );
     case 'any':
       return nearestTo(line, expressions);

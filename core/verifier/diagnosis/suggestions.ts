@@ -115,7 +115,9 @@ function triedOut(material: Material, trying: Trying, drafts: readonly Draft[]):
         place !== best.place &&
         place.tried.kind === 'accepted' &&
         // The same line twice, for two instructions of it, is one place to a reader.
-        ![best.place, ...all.slice(0, i)].some((one) => one.code === place.code && one.line === place.line),
+        ![best.place, ...all.slice(0, i)].some(
+          (one) => one.line !== undefined && one.code === place.code && one.line === place.line,
+        ),
     );
   return [{ text: best.draft.text, code: best.draft.code, at: best.place, tried: best.place.tried, elsewhere }];
 }

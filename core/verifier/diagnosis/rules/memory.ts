@@ -113,7 +113,8 @@ function packet(c: Case): Explanation {
     places: [place],
     register,
     demand: `needs ${plural(BigInt(off + size), 'byte')}`,
-    advice: [{ kind: 'packet', place, bytes: BigInt(off + size) }],
+    // From the pointer on: what was added to it as a constant is part of the offset that the message names.
+    advice: [{ kind: 'packet', place, bytes: BigInt(off + size - w[OFF]!) }],
   };
 }
 
@@ -557,7 +558,7 @@ export const MEMORY: readonly Rule[] = [
   {
     code: 'uninitialised.stack',
     category: 'uninitialised',
-    message: /invalid read from stack (?:R\d+ )?(?:var_)?off|invalid size of register fill/,
+    message: /invalid read from stack (?:R\d+ )?(?:var_)?off |invalid size of register fill/,
     hint: 'Part of the stack memory was not written before it is read: initialise it on every path.',
     explain: uninitialisedStack,
   },
