@@ -200,6 +200,7 @@ export class Session {
     this.bookmarks.length = 0;
     this.requests.length = 0;
     this.isChanged = false;
+    this.lastStop = undefined;
   }
 
   /** Goes along a recording instead of running programs. */
@@ -211,6 +212,8 @@ export class Session {
 
   /** What was run so far, in order: the requests of a recording. Empty in a replay. */
   readonly requests: { readonly program: string; readonly context: ContextScenario }[] = [];
+  /** What the last move answered. */
+  lastStop: Stopped | undefined;
   /** Whether maps were changed by hand: then the requests alone do not tell what happened. */
   isChanged = false;
 
@@ -427,6 +430,11 @@ export class Session {
   }
 
   #report(found: Found, stops: StopSearch, from: Position): Stopped {
+    this.lastStop = this.#stopOf(found, stops, from);
+    return this.lastStop;
+  }
+
+  #stopOf(found: Found, stops: StopSearch, from: Position): Stopped {
     switch (found) {
       case 'hit': {
         if (stops.hitBreakpoints.length + stops.hitWatchpoints.length === 0) {
@@ -464,7 +472,8 @@ export class Session {
 
   #stopped(why: Stopped['why']): Stopped {
     this.scope.frame = 0;
-    return { why, position: this.position, breakpoints: [], watchpoints: [] };
+    this.lastStop = { why, position: this.position, breakpoints: [], watchpoints: [] };
+    return this.lastStop;
   }
 
   // ---- breakpoints ----------------------------------------------------------------------------------------------------

@@ -16,8 +16,9 @@ interface Rows {
   readonly kinds: Uint8Array;
   /** Of a function its index, of a source line its index in the line information, of an instruction its number. */
   readonly values: Int32Array;
-  /** The row of each instruction. */
+  /** The row of each instruction, and of each function. */
   readonly rowOfInsn: Int32Array;
+  readonly rowOfFunction: Int32Array;
 }
 
 export class Code {
@@ -45,7 +46,7 @@ export class Code {
       functions: program.subprograms.map(({ start }, i) => ({
         name: subprogramName(program, i),
         insn: start,
-        row: Math.max((rows.rowOfInsn[start] ?? 0) - 1, 0),
+        row: rows.rowOfFunction[i] ?? 0,
       })),
       source: hasSource
         ? 'source from BTF'
@@ -156,6 +157,7 @@ function layOut(program: Program, mode: CodeMode): Rows {
   const kinds = new Uint8Array(most);
   const values = new Int32Array(most);
   const rowOfInsn = new Int32Array(insns.length);
+  const rowOfFunction = new Int32Array(subprograms.length);
   let count = 0;
   const add = (kind: number, value: number): number => {
     kinds[count] = kind;
@@ -167,7 +169,8 @@ function layOut(program: Program, mode: CodeMode): Rows {
   let shown = -1;
   for (let insn = 0; insn < insns.length; insn += insns.slots(insn)) {
     while (subprogram < subprograms.length && (subprograms[subprogram]?.start ?? 0) <= insn) {
-      add(FUNCTION, subprogram++);
+      rowOfFunction[subprogram] = add(FUNCTION, subprogram);
+      subprogram++;
       shown = -1;
     }
     while (line < lineInfo.length && (lineInfo[line]?.insn ?? 0) <= insn) {
@@ -178,7 +181,7 @@ function layOut(program: Program, mode: CodeMode): Rows {
     // The second half of a 64-bit load is no row of its own.
     if (insns.slots(insn) === 2 && insn + 1 < rowOfInsn.length) rowOfInsn[insn + 1] = rowOfInsn[insn]!;
   }
-  return { kinds: kinds.slice(0, count), values: values.slice(0, count), rowOfInsn };
+  return { kinds: kinds.slice(0, count), values: values.slice(0, count), rowOfInsn, rowOfFunction };
 }
 
 function isSameLine(a: Program['lineInfo'][number] | undefined, b: Program['lineInfo'][number] | undefined): boolean {

@@ -9,6 +9,7 @@ import type { Session, Stopped } from '../debugger/session.ts';
 import type { StopView } from '../protocol/state.ts';
 import type { Limits, Position } from '../trace/timeline.ts';
 import { comparePositions } from '../trace/timeline.ts';
+import { Replay } from '../trace/replay.ts';
 import { cancelled } from './answers.ts';
 import type { ServiceHost } from './host.ts';
 import { RunIndexes } from './run-index.ts';
@@ -21,8 +22,6 @@ const QUIET_MS = 150;
 /** What the session is made of. */
 export interface Opened {
   readonly name: string;
-  /** Of the object: what a recording of its runs contains. */
-  readonly bytes: Uint8Array;
   readonly recording?: { readonly name: string; readonly bytes: number; readonly complete: boolean };
 }
 
@@ -53,19 +52,34 @@ export class Desk {
     this.runs = new RunIndexes(() => this.session.timeline);
   }
 
-  /** Goes on with another session. */
-  begin(session: Session, opened: Opened): void {
+  /** Whether the recording that is looked at has its end. */
+  get isWhole(): boolean {
+    const { timeline } = this.session;
+    return timeline instanceof Replay && timeline.recording.complete;
+  }
+
+  sizeOf(path: string): number {
+    return (this.files.get(path) ?? this.host.readFile(path)).length;
+  }
+
+  /** Goes on with another session; `bytes` are those of its object, which a recording of its runs contains. */
+  begin(session: Session, opened: Opened, bytes: Uint8Array): void {
     this.console.context.open(session, opened.name);
     this.files.clear();
-    this.files.set(opened.name, opened.bytes);
+    this.files.set(opened.name, bytes);
     this.opened = opened;
     this.input = undefined;
     this.changed(true);
   }
 
+  /** Whether a recording is looked at, which cannot be run on. */
+  get isReplay(): boolean {
+    return this.isRunning && this.session.timeline instanceof Replay;
+  }
+
   /** A session in which something can be changed. */
   requireLive(): void {
-    if (this.session.isRunning && this.opened?.recording !== undefined)
+    if (this.isReplay)
       throw new BailoutError('REPLAY_ONLY', 'A recording cannot be changed.', {
         hint: 'Open an object to begin anew.',
       });

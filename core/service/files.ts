@@ -8,13 +8,13 @@ import { ethernetFrame, packetOfCapture } from '../kernel/pcap.ts';
 import type { Scenario } from '../kernel/scenario.ts';
 import { parseScenario, withCapturedPacket } from '../kernel/scenario-file.ts';
 import type { DroppedFile } from '../protocol/api.ts';
+import { refusalOfSize } from '../protocol/files.ts';
 import { readRecording, writeRecording } from '../trace/file.ts';
 import { Replay } from '../trace/replay.ts';
 import type { Desk } from './desk.ts';
 import { stopView } from './desk.ts';
 import { verificationOf } from './verifier-view.ts';
 import { exampleOf } from './examples.ts';
-import { MAX_FILE } from './limits.ts';
 
 export type FileKind = 'object' | 'recording' | 'capture' | 'scenario';
 
@@ -41,9 +41,8 @@ function isCapture(bytes: Uint8Array): boolean {
 
 export function openFile(desk: Desk, file: DroppedFile): FileKind {
   const { name, bytes } = file;
-  if (bytes.length > MAX_FILE) {
-    throw new BailoutError('FILE_TOO_LARGE', `${name} has ${bytes.length} bytes, more than the ${MAX_FILE} allowed.`);
-  }
+  const refusal = refusalOfSize(name, bytes.length);
+  if (refusal !== undefined) throw new BailoutError(refusal.code, refusal.message, { hint: refusal.hint });
   const kind = kindOf(name, bytes);
   switch (kind) {
     case 'object':
@@ -77,7 +76,7 @@ function openObject(desk: Desk, name: string, bytes: Uint8Array, scenario: Scena
     const object = loadObject(bytes, { name, kernelBtf: desk.host.kernelBtf() });
     const session = new Session(object, scenario);
     if (!session.hasProgram && object.programs[0] !== undefined) session.select(object.programs[0].name);
-    desk.begin(session, { name, bytes });
+    desk.begin(session, { name }, bytes);
     rememberObject(desk.context, name);
   });
   verifySelected(desk);
@@ -85,7 +84,7 @@ function openObject(desk: Desk, name: string, bytes: Uint8Array, scenario: Scena
 }
 
 /** The state has the verdict of the selected program. Cancelling leaves it open. */
-function verifySelected(desk: Desk): void {
+export function verifySelected(desk: Desk): void {
   const { session } = desk;
   if (!session.hasProgram || session.program.loadError !== undefined) return;
   try {
@@ -102,11 +101,8 @@ function openRecording(desk: Desk, name: string, bytes: Uint8Array): void {
     const session = new Session(timeline.object, recording.source.scenario);
     session.setProfile(recording.source.profile);
     session.attach(timeline);
-    desk.begin(session, {
-      name,
-      bytes: recording.source.objectBytes,
-      recording: { name, bytes: bytes.length, complete: recording.complete },
-    });
+    const about = { name, bytes: bytes.length, complete: recording.complete };
+    desk.begin(session, { name, recording: about }, recording.source.objectBytes);
     desk.scenarioName = 'of the recording';
   });
   verifySelected(desk);

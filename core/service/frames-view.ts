@@ -10,13 +10,13 @@ import { FRAME_STACK } from '../machine/engine/layout.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { Program } from '../object/program.ts';
 import type { ClaimView, FrameView, RegisterView, StackSlotView } from '../protocol/views.ts';
-import { nameOfEntry, nameOfPointer } from './names.ts';
+import { nameOfEntry, nameOfPointer, resourceOf } from './names.ts';
 import { holderOf, isWritten } from './places.ts';
 
 /** What the verifier says about registers and slots of a frame. */
 export interface FrameClaims {
-  register(name: string, value: bigint): ClaimView | undefined;
-  slot(offset: number, value: bigint): ClaimView | undefined;
+  register(register: number): ClaimView | undefined;
+  slot(offset: number): ClaimView | undefined;
 }
 
 export function frameViews(machine: Machine): FrameView[] {
@@ -48,12 +48,14 @@ export function registerViews(machine: Machine, frame: number, claims: FrameClai
     const value = registerOf(machine, frames, frame, register);
     if (value.kind !== 'scalar') return common;
     const pointsTo = nameOfPointer(machine, value.bits);
-    const claim = claims?.register(name, value.bits);
+    const resource = resourceOf(machine, value.bits);
+    const claim = claims?.register(register);
     return {
       ...common,
       value: hex(value.bits),
       decimal: String(BigInt.asIntN(64, value.bits)),
       ...(pointsTo === undefined ? {} : { pointsTo }),
+      ...(resource === undefined ? {} : { resource }),
       ...(claim === undefined ? {} : { claim }),
     };
   });
@@ -130,7 +132,7 @@ function usedStack({ memory }: Machine, { framePointer }: Frame): number {
 
 function slotView(
   machine: Machine,
-  { framePointer, name }: Frame,
+  { framePointer }: Frame,
   offset: number,
   spills: ReadonlyMap<number, number>,
   claims: FrameClaims | undefined,
@@ -144,12 +146,14 @@ function slotView(
   if (!isWritten(memory.shadowAt(at))) return { ...common, bytes: '··'.repeat(8) };
   const value = memory.readU64(at);
   const pointsTo = nameOfPointer(machine, value);
-  const claim = claims?.slot(offset, value);
+  const named = resource?.id ?? resourceOf(machine, value);
+  const claim = claims?.slot(offset);
   return {
     ...common,
     bytes: bytesText(memory.bytes, at),
     value: hex(value),
-    ...(pointsTo === undefined || pointsTo === name ? {} : { pointsTo }),
+    ...(pointsTo === undefined ? {} : { pointsTo }),
+    ...(named === undefined ? {} : { resource: named }),
     ...(claim === undefined ? {} : { claim }),
   };
 }
@@ -170,12 +174,14 @@ function savedView(machine: Machine, frame: Frame, caller: Frame, register: 6 | 
   const at = frame.framePointer + offset;
   const value = memory.readU64(at);
   const pointsTo = nameOfPointer(machine, value);
+  const resource = resourceOf(machine, value);
   return {
     offset,
     address: hex(memory.pointer(at)),
     bytes: bytesText(memory.bytes, at),
     value: hex(value),
     what: `saved r${register} of ${caller.name}`,
+    ...(resource === undefined ? {} : { resource }),
     ...(pointsTo === undefined ? {} : { pointsTo }),
   };
 }

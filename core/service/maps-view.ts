@@ -21,7 +21,7 @@ export function mapSummaries(desk: Desk): MapSummary[] {
   if (!desk.hasSession) return [];
   const { session } = desk;
   const { maps } = machineOf(desk).kernel;
-  const isReplay = desk.opened?.recording !== undefined;
+  const { isReplay } = desk;
   return session.object.maps.map((definition): MapSummary => {
     const live = maps.byName(definition.name);
     return {

@@ -9,6 +9,7 @@ import type { Session } from '../debugger/session.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { Position } from '../protocol/state.ts';
 import type { MemoryView, MomentView, Wants } from '../protocol/views.ts';
+import type { ClaimsOfPrograms } from './claims.ts';
 import type { Desk } from './desk.ts';
 import { notRunning } from './desk.ts';
 import { frameViews, registerViews, stackViews } from './frames-view.ts';
@@ -20,20 +21,22 @@ import { unwindView } from './unwinding-view.ts';
 const MAX_MEMORY = 64 * 1024;
 const MAX_EXPRESSIONS = 200;
 
-export function momentView(desk: Desk, position: Position, wants: Wants): MomentView {
+export function momentView(desk: Desk, position: Position, wants: Wants, claims: ClaimsOfPrograms): MomentView {
   if (!desk.isRunning) throw notRunning();
-  return desk.atMoment(position, (session) => lookAround(desk, session, wants));
+  return desk.atMoment(position, (session) => lookAround(desk, session, wants, claims));
 }
 
-function lookAround(desk: Desk, session: Session, wants: Wants): MomentView {
+function lookAround(desk: Desk, session: Session, wants: Wants, claims: ClaimsOfPrograms): MomentView {
   const { machine, position } = session;
   const index = desk.runs.of(position.run);
   const { registers, stack, memory, expressions } = wants;
   return {
     position,
-    ...(registers === undefined ? {} : { registers: registerViews(machine, registers.frame, undefined) }),
+    ...(registers === undefined
+      ? {}
+      : { registers: registerViews(machine, registers.frame, claims.ofFrame(machine, registers.frame)) }),
     ...(wants.frames === undefined ? {} : { frames: frameViews(machine) }),
-    ...(stack === undefined ? {} : { stack: stackViews(machine, stack.frame, undefined) }),
+    ...(stack === undefined ? {} : { stack: stackViews(machine, stack.frame, claims.ofFrame(machine, stack.frame)) }),
     ...(memory === undefined ? {} : { memory: memoryView(desk, memory) }),
     ...(wants.resources === undefined ? {} : { resources: resourcesView(session, index) }),
     ...(wants.unwinding === undefined ? {} : { unwinding: unwindView(session, index) }),

@@ -9,6 +9,7 @@ import type { TraceEvent } from '../trace/events.ts';
 import { comparePositions } from '../trace/timeline.ts';
 import type { Position } from '../trace/timeline.ts';
 import { isUnwinding } from './frames-view.ts';
+import { kindOfName } from './names.ts';
 import { holderOf } from './places.ts';
 import type { ResourceRows, RunIndex } from './run-index.ts';
 
@@ -112,7 +113,7 @@ function goneView(
   return {
     id: acquired.resource ?? 0,
     typeName: acquired.name,
-    kind: '',
+    kind: kindOfName(acquired.name, acquired.detail),
     value: hex(acquired.value ?? 0n),
     state: isStored ? 'stored' : 'released',
     acquiredBy: acquired.detail,

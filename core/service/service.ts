@@ -1,5 +1,4 @@
 /** The session as its pages see it: core/protocol/api.ts over console and session. One of them serves any number of pages. */
-import { BailoutError } from '../errors.ts';
 import type { Profile } from '../exceptions/profile.ts';
 import type { Program } from '../object/program.ts';
 import type { CommandInfo, CommandResult, DroppedFile, ExampleInfo, Move, SessionApi } from '../protocol/api.ts';
@@ -17,8 +16,11 @@ import type {
 } from '../protocol/verifier.ts';
 import type { MomentView, Wants } from '../protocol/views.ts';
 import { addBreakpoint, changeBreakpoint, toggleBreakpoint } from './breakpoints.ts';
+import { ClaimsOfPrograms, explorationView, knownHere } from './claims.ts';
+import { codeNotes } from './code-notes.ts';
 import { Code, programNamed } from './code.ts';
 import { Desk, notRunning, stopView } from './desk.ts';
+import { diagnosisOf } from './diagnosis-view.ts';
 import { Events } from './events-view.ts';
 import { exampleInfos } from './examples.ts';
 import { exported, openExample, openFile, saved } from './files.ts';
@@ -29,19 +31,25 @@ import { editMap, mapPage, mapSummaries, outputPage } from './maps-view.ts';
 import { momentView } from './moment.ts';
 import { runPage } from './runs-view.ts';
 import { stateView } from './state-view.ts';
+import { executeLine } from './terminal.ts';
 import { rangeSummary, timelineView } from './timeline-view.ts';
 import { Logs, verificationOf, verificationView } from './verifier-view.ts';
+
+/** Instructions that notes are given for at once. */
+const MAX_NOTES = 5000;
 
 export class Service implements SessionApi {
   readonly #desk: Desk;
   readonly #logs: Logs;
   readonly #events: Events;
+  readonly #claims: ClaimsOfPrograms;
   #codes = new Map<Program, Code>();
 
   constructor(host: ServiceHost) {
     this.#desk = new Desk(host);
     this.#logs = new Logs(this.#desk);
     this.#events = new Events(this.#desk);
+    this.#claims = new ClaimsOfPrograms(this.#desk);
   }
 
   get revision(): number {
@@ -81,6 +89,7 @@ export class Service implements SessionApi {
     this.#codes.clear();
     this.#logs.clear();
     this.#events.clear();
+    this.#claims.clear();
     this.#desk.changed(true);
   }
 
@@ -104,15 +113,17 @@ export class Service implements SessionApi {
   }
 
   verification(program: string): VerificationView {
-    return verificationView(verificationOf(this.#desk, this.#program(program)));
+    const verification = verificationOf(this.#desk, this.#program(program));
+    const diagnosis = diagnosisOf(this.#desk, verification);
+    return { ...verificationView(verification), ...(diagnosis === undefined ? {} : { diagnosis }) };
   }
 
-  exploration(_program: string): ExplorationView {
-    throw new BailoutError('NOT_YET', 'Not yet.');
+  exploration(program: string): ExplorationView {
+    return explorationView(this.#claims.of(this.#program(program)));
   }
 
-  known(_program: string, _insn: number): KnownHereView {
-    throw new BailoutError('NOT_YET', 'Not yet.');
+  known(program: string, insn: number): KnownHereView {
+    return knownHere(this.#claims.of(this.#program(program)), insn);
   }
 
   log(program: string, level: LogLevel): LogSummary {
@@ -161,8 +172,14 @@ export class Service implements SessionApi {
     return this.#code(program).search(text, mode);
   }
 
-  codeNotes(_program: string, _from: number, _to: number, _frame: number): CodeNotes {
-    throw new BailoutError('NOT_YET', 'Not yet.');
+  codeNotes(name: string, from: number, to: number, _frame: number): CodeNotes {
+    const program = this.#program(name);
+    const range = { from: Math.max(from, 0), to: Math.min(to, program.instructions.length, from + MAX_NOTES) };
+    const count = Math.max(range.to - range.from, 0);
+    return {
+      hits: new Array<number>(count).fill(-1),
+      notes: codeNotes(this.#desk.session, program, range, this.#claims),
+    };
   }
 
   #code(name: string): Code {
@@ -195,7 +212,7 @@ export class Service implements SessionApi {
   }
 
   at(position: Position, wants: Wants): MomentView {
-    return momentView(this.#desk, position, wants);
+    return momentView(this.#desk, position, wants, this.#claims);
   }
 
   whoWrote(text: string, frame: number): ReturnType<SessionApi['whoWrote']> {
@@ -299,18 +316,12 @@ export class Service implements SessionApi {
   // ---- terminal -------------------------------------------------------------------------------------------------------
 
   execute(line: string): CommandResult {
-    const { console } = this.#desk;
     try {
-      const { text, quit } = this.#desk.work('running', (limits) =>
-        console.execute(line, { interactive: true, limits }),
-      );
-      return { text, failed: false, quit: quit === true };
-    } catch (error) {
-      if (!(error instanceof BailoutError)) throw error;
-      const hint = error.hint === undefined ? '' : `\n${error.hint}`;
-      return { text: `${error.message} [${error.code}]${hint}`, failed: true, quit: false };
+      const { everything, ...result } = executeLine(this.#desk, line);
+      if (everything) this.#renewed();
+      return result;
     } finally {
-      this.#renewed();
+      this.#desk.changed();
     }
   }
 

@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BailoutError } from '../../core/errors.ts';
 import { FIRST_EXAMPLE } from '../../core/service/examples.ts';
-import { MAX_FILE } from '../../core/service/limits.ts';
+import { refusalOfSize } from '../../core/protocol/files.ts';
 import type { First } from '../worker/session-process.ts';
 import { SessionProcess, workerThread } from '../worker/session-process.ts';
 import type { WebHost } from './server.ts';
@@ -47,8 +47,8 @@ function firstOf({ file, readFile }: ServeOptions): First {
   if (file === undefined) return { kind: 'example', id: FIRST_EXAMPLE };
   // By its size, before a byte of it is read.
   const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-  if (size > MAX_FILE)
-    throw new BailoutError('FILE_TOO_LARGE', `${file} has ${size} bytes, more than the ${MAX_FILE} allowed.`);
+  const refusal = refusalOfSize(file, size);
+  if (refusal !== undefined) throw new BailoutError(refusal.code, refusal.message, { hint: refusal.hint });
   return { kind: 'file', name: basename(file), bytes: readFile(file) };
 }
 
