@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { tokenizeInsn, tokenizeSource } from './tokens.ts';
+import { markFound, tokenizeInsn, tokenizeSource } from './tokens.ts';
 
 const kinds = (text: string): string[] =>
   tokenizeSource(text)
@@ -84,5 +84,32 @@ describe('words of an instruction', () => {
     ]);
     expect(words('call pc+12#sample_task', true)).toEqual(['keyword call', 'target pc+12#sample_task']);
     expect(words('call bpf_iter_num_new#64242')).toEqual(['keyword call', 'name bpf_iter_num_new#64242']);
+  });
+});
+
+describe('what a search found', () => {
+  const found = (text: string, wanted: string): string =>
+    markFound(tokenizeSource(text), wanted)
+      .map((token) => (token.isFound ? `<${token.text}>` : token.text))
+      .join('');
+
+  it('is marked within words and across them, in large letters and small', () => {
+    expect(found('bpf_assert(len, LEN)', 'len')).toBe('bpf_assert(<len>, <LEN>)');
+    expect(found('a->b = lens;', 'b = le')).toBe('a-><b>< = ><le>ns;');
+    expect(found('x = 1;', 'y')).toBe('x = 1;');
+  });
+
+  it('marks all of it and nothing else, whatever is looked for', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[ab (]{0,20}$/), fc.stringMatching(/^[ab (]{1,3}$/), (text, wanted) => {
+        const marked = markFound(tokenizeSource(text), wanted);
+        expect(marked.map((token) => token.text).join('')).toBe(text);
+        const isFound = marked.flatMap((token) => Array.from(token.text, () => token.isFound === true));
+        const expected = Array.from(text, () => false);
+        for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length))
+          expected.fill(true, at, at + wanted.length);
+        expect(isFound).toEqual(expected);
+      }),
+    );
   });
 });

@@ -13,6 +13,8 @@ export interface Token {
   readonly text: string;
   /** What to ask the debugger for when it is pointed at: `fl->len` over `len`. */
   readonly expression?: string;
+  /** A search looks for it. */
+  readonly isFound?: true;
 }
 
 const KEYWORDS = new Set(
@@ -87,4 +89,31 @@ function plain(tokens: Token[], word: string): void {
   const last = tokens.at(-1);
   if (last?.kind === 'plain') tokens[tokens.length - 1] = { kind: 'plain', text: last.text + word };
   else tokens.push({ kind: 'plain', text: word });
+}
+
+/** Cuts tokens so that what a search looks for is marked, in large letters or small. */
+export function markFound(tokens: readonly Token[], wanted: string): readonly Token[] {
+  const needle = wanted.toLowerCase();
+  const text = tokens.map((token) => token.text.toLowerCase()).join('');
+  if (needle === '' || !text.includes(needle)) return tokens;
+  const marked: Token[] = [];
+  let start = 0;
+  for (const token of tokens) {
+    const end = start + token.text.length;
+    let from = start;
+    // The occurrence that reaches into this token may begin in one before.
+    let hit = text.indexOf(needle, Math.max(0, start - needle.length + 1));
+    while (from < end) {
+      const isHit = hit >= 0 && hit <= from;
+      const to = Math.min(end, hit < 0 ? end : isHit ? hit + needle.length : hit);
+      if (to > from) {
+        const part = { ...token, text: token.text.slice(from - start, to - start) };
+        marked.push(isHit ? { ...part, isFound: true } : part);
+        from = to;
+      }
+      if (isHit) hit = text.indexOf(needle, hit + needle.length);
+    }
+    start = end;
+  }
+  return marked;
 }

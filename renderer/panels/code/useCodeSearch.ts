@@ -8,7 +8,8 @@ import type { Code } from './useCode.ts';
 export interface CodeSearch {
   readonly open: Ref<boolean>;
   readonly rows: Ref<readonly number[]>;
-  readonly found: Ref<ReadonlySet<number>>;
+  /** What is looked for, of a row that has it; empty otherwise. */
+  foundIn(row: number): string;
   readonly total: Ref<number>;
   /** Index of the selected row among those found; -1 when it is none of them. */
   readonly at: Ref<number>;
@@ -23,6 +24,7 @@ export function useCodeSearch(code: Code, selected: Ref<number>, select: (row: n
   const text = ref('');
   const rows = ref<readonly number[]>([]);
   const total = ref(0);
+  const found = computed(() => new Set(rows.value));
   let stamp = 0;
 
   async function search(wanted: string): Promise<void> {
@@ -48,7 +50,7 @@ export function useCodeSearch(code: Code, selected: Ref<number>, select: (row: n
   return {
     open,
     rows,
-    found: computed(() => new Set(open.value ? rows.value : [])),
+    foundIn: (row) => (open.value && found.value.has(row) ? text.value : ''),
     total,
     at: computed(() => rows.value.indexOf(selected.value)),
     search,

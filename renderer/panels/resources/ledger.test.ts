@@ -35,8 +35,11 @@ describe('the ledger', () => {
     const gone = [2, 3, 4, 5].map((id) => resource(id, { state: 'released' }));
     const unwound = [6, 7, 8].map((id) => resource(id, { state: 'released', unwound: true }));
     const { rows, earlier } = listed({ ...view, resources: [...gone, ...unwound, resource(1)] }, 'all');
-    expect(rows.map(({ id }) => id)).toEqual([1, 4, 5, 6, 7, 8]);
-    expect(earlier.map(({ id }) => id)).toEqual([2, 3]);
+    expect(rows.map(({ id }) => id)).toEqual([1, 6, 7, 8]);
+    expect(earlier.map(({ id }) => id)).toEqual([2, 3, 4, 5]);
+    const running = { ...view, resources: [...gone, resource(1)] };
+    expect(listed(running, 'all').rows.map(({ id }) => id)).toEqual([1, 4, 5]);
+    expect(listed(running, 'all', true).rows.map(({ id }) => id)).toEqual([1]);
   });
 
   it('counts what is about to be released as held', () => {

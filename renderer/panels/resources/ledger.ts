@@ -15,18 +15,21 @@ export interface Listed {
   readonly earlier: readonly ResourceView[];
 }
 
-/** Of what was given back by the program the newest stay in sight: what a step just released does not vanish under one's eyes. */
+/**
+ * Of what was given back by the program the newest stay in sight: what a step just released does not vanish under one's eyes. In an
+ * unwinding nothing of it matters any more.
+ */
 const NEWEST = 2;
 
 /**
  * What counts now is in sight however much came and went before: what is held, and what an unwinding let go. While it unwinds, no card
  * moves.
  */
-export function listed({ resources }: ResourcesView, shown: Shown): Listed {
+export function listed({ resources }: ResourcesView, shown: Shown, isUnwinding = false): Listed {
   const all = [...resources].sort((a, b) => a.id - b.id);
   if (shown === 'held') return { rows: all.filter(isHeld), earlier: [] };
   const given = all.filter((resource) => resource.state === 'released' && !resource.unwound);
-  const kept = new Set(given.slice(-NEWEST));
+  const kept = new Set(isUnwinding || all.some(({ unwound }) => unwound) ? [] : given.slice(-NEWEST));
   const isEarlier = (resource: ResourceView): boolean =>
     resource.state === 'released' && !resource.unwound && !kept.has(resource);
   return { rows: all.filter((resource) => !isEarlier(resource)), earlier: all.filter(isEarlier) };
