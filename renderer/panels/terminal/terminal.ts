@@ -28,6 +28,7 @@ function terminalTheme(): ITheme {
     foreground: of('--dim'),
     cursor: of('--text'),
     cursorAccent: of('--panel'),
+    overviewRulerBorder: of('--panel'),
     scrollbarSliderBackground: of('--line'),
     scrollbarSliderHoverBackground: of('--line2'),
     scrollbarSliderActiveBackground: of('--line2'),
