@@ -1,4 +1,4 @@
-/** Rejections of the corpus are explained: a fixed sample of them here, all of them with `test/conformance/diagnosis.ts`. */
+/** Rejections of the corpus are explained: a fixed sample of them here, all of them with `diagnose-corpus.ts`. */
 import { describe, expect, test } from 'vitest';
 import { coverage, explainAll } from './diagnosis.ts';
 import { corpusFolder, readReference, sample } from './reference.ts';

@@ -1,11 +1,4 @@
-/**
- * How well rejections are explained: every rejected program of the corpus gets a diagnosis, and what it has is counted.
- *
- *     node scripts/run-ts.mjs test/conformance/diagnosis.ts [PATTERN]
- *
- * prints the counts and what is missing; with a pattern, the diagnoses of the programs whose `object:program` or message
- * contains it.
- */
+/** How well rejections are explained: every rejected program of the corpus gets a diagnosis, and what it has is counted. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Diagnosis, DiagnoseOptions } from '../../core/verifier/diagnosis/diagnosis.ts';

@@ -26,6 +26,7 @@ import { traceHeld } from './trace-held.ts';
 /** The program is verified again a few times: what that may take is this, and some times what it took before. */
 const BUDGET_MS = 1500;
 const BUDGET_FACTOR = 5;
+const MOST_MS = 10_000;
 /** Steps of a causal path that are kept: the first and the last ones. */
 const FIRST_STEPS = 8;
 const LAST_STEPS = 32;
@@ -44,7 +45,7 @@ export function diagnose(
   options: DiagnoseOptions = {},
 ): Diagnosis | undefined {
   if (verification.verdict !== 'rejected') return undefined;
-  const budget = options.budgetMs ?? BUDGET_MS + (BUDGET_FACTOR * verification.durationUs) / 1000;
+  const budget = options.budgetMs ?? Math.min(MOST_MS, BUDGET_MS + (BUDGET_FACTOR * verification.durationUs) / 1000);
   const deadline = performance.now() + budget;
   const isLate = (): boolean => performance.now() > deadline || options.isCancelled?.() === true;
   const verifyOptions: VerifyOptions = {
