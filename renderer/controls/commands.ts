@@ -108,7 +108,7 @@ function moves(session: SessionStore): readonly PageCommand[] {
     },
     {
       id: 'run.first',
-      title: 'Run to the first instruction',
+      title: 'Start at the first instruction',
       group: 'Run',
       icon: 'debug-start',
       can: live,
