@@ -147,6 +147,8 @@ export function readRecording(file: Uint8Array, compression: Compression): Recor
   const events = new EventIndex();
   const runs: RecordedRun[] = [];
   const hashes: RecordedHash[] = [];
+  /** Where each run's is. */
+  const overflows = new Map<number, number>();
   let part: RecordedRun | undefined;
   let complete = false;
   for (const chunk of chunks.slice(1)) {
@@ -162,9 +164,9 @@ export function readRecording(file: Uint8Array, compression: Compression): Recor
         break;
       case 'OVER': {
         const overflow = decodeOverflow(chunk);
-        const known = events.overflows.findIndex(({ run }) => run === overflow.run);
-        if (known >= 0) events.overflows[known] = overflow;
-        else events.overflows.push(overflow);
+        const known = overflows.get(overflow.run);
+        if (known === undefined) overflows.set(overflow.run, events.overflows.push(overflow) - 1);
+        else events.overflows[known] = overflow;
         break;
       }
       case 'HASH':

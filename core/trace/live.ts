@@ -6,6 +6,7 @@
  * time, which is when the machine goes forward from the frontier, and never when it is run again.
  */
 import { BailoutError } from '../errors.ts';
+import type { AsyncCallback } from '../kernel/behaviour.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { ContextScenario, Scenario } from '../kernel/scenario.ts';
 import type { MachineCheckpoint, RunFacts } from '../machine/machine.ts';
@@ -13,11 +14,11 @@ import { Machine } from '../machine/machine.ts';
 import { LinearMemory } from '../machine/memory.ts';
 import type { AttachRequest } from '../machine/run.ts';
 import { attachmentOf } from '../machine/run.ts';
-import type { PageTree } from '../machine/pages.ts';
-import { pageTreeBytes } from '../machine/pages.ts';
 import type { End } from '../machine/stop.ts';
 import type { Profile } from '../exceptions/profile.ts';
 import type { ObjectFile, Program } from '../object/program.ts';
+import type { Kept } from './checkpoints.ts';
+import { Checkpoints } from './checkpoints.ts';
 import type { CollectorLimits } from './collect.ts';
 import { Collector } from './collect.ts';
 import { EventIndex } from './events.ts';
@@ -51,31 +52,31 @@ export interface LiveOptions {
   onEnded?(position: Position, checkpoint: MachineCheckpoint): void;
 }
 
-interface Kept {
-  readonly position: Position;
-  readonly checkpoint: MachineCheckpoint;
-  /** What it holds that the checkpoint before it does not. */
-  bytes: number;
-}
+/** What is known of a run, and what it takes to begin it again at the end of the one before. */
+type Run = { -readonly [K in keyof TimelineRun]: TimelineRun[K] } & {
+  /** Of a program; what runs by itself comes from the kernel. */
+  readonly context: ContextScenario | undefined;
+  /** Throws of its machine before it began: a timer's callback counts on from the program before it. */
+  readonly throwsBefore: number;
+  /** Timers and work queues since the last program, this one included. */
+  readonly callbacks: number;
+  /** From the beginning of all runs up to its own, in instructions. */
+  readonly workBefore: number;
+  /** Somebody changed maps by hand after it. */
+  isChangedAfter?: true;
+};
 
-/** With the throws of its machine before it began: a timer's callback counts on from the program before it. */
-type Run = { -readonly [K in keyof TimelineRun]: TimelineRun[K] } & { readonly throwsBefore: number };
-
-/** Instructions between checkpoints, to begin with: what runs again in a few milliseconds. */
-const SPACING = 250_000;
+/** A run begins and ends in the time of about so many instructions. */
+const RUN_WORK = 20_000;
 /** Instructions that run before anybody asks whether to go on: a quarter of a second, if each of them were a call of the kernel. */
 const PIECE = 250_000;
-/** What a checkpoint takes beside its pages, roughly. */
-const CHECKPOINT_BYTES = 16 * 1024;
 /** Making and hashing one takes as long as copying and hashing so many bytes more than it copies. */
 const CHECKPOINT_WORK = 64 * 1024;
-export const DEFAULT_BUDGET = 256 * 1024 * 1024;
-/** Checkpoints may copy a byte for so many instructions; with programs that write all over memory they come less often. */
-const STEPS_PER_BYTE = 4;
-/** But no further apart than what runs again in a tenth of a second. */
-const MAX_SPACING = 16_000_000;
 /** A timer may arm itself for ever. */
 const MAX_CALLBACKS = 16;
+
+/** A moment with its state. */
+type Place = Pick<Kept, 'position' | 'checkpoint'>;
 
 const ANYTHING: Search = { phases: false, stops: () => undefined, test: () => 'miss' };
 
@@ -90,24 +91,16 @@ export class LiveTimeline implements Timeline {
   readonly #maxSteps: number;
   readonly #runs: Run[] = [];
   readonly #programs = new Set<Program>();
-  /** In the order of time; the first moment of each run is among them. */
-  #kept: Kept[] = [];
-  #spacing: number;
-  /** Bytes of all checkpoints. */
-  #keptBytes = 0;
-  /** Bytes copied and instructions gone since spacing was last changed: what checkpoints cost. */
-  #copied = 0;
-  #covered = 0;
+  readonly #kept: Checkpoints;
   readonly #options: LiveOptions;
   #run = 0;
-  #callbacks = 0;
   /** The state after the last run was over and user space has read its buffers: where the next begins. */
   #afterLast: MachineCheckpoint | undefined;
 
   constructor(options: LiveOptions) {
     const { object, scenario } = options;
     this.#options = options;
-    this.#spacing = options.spacing ?? SPACING;
+    this.#kept = new Checkpoints(options);
     this.object = object;
     this.#maxSteps = options.maxSteps;
     this.#collector = options.events === 'none' ? undefined : new Collector(options.events);
@@ -131,7 +124,7 @@ export class LiveTimeline implements Timeline {
   }
 
   get checkpoints(): number {
-    return this.#kept.length;
+    return this.#kept.count;
   }
 
   get first(): Position {
@@ -152,10 +145,8 @@ export class LiveTimeline implements Timeline {
     this.#toLastEnd(limits);
     const { machine } = this;
     machine.restore(this.#afterLast!);
-    machine.kernel.begin(program);
-    machine.start(program, machine.kernel.contexts.build(program, context));
-    this.#callbacks = 0;
-    this.#addRun(program, 'program');
+    this.#start(program, context);
+    this.#addRun(program, 'program', context);
   }
 
   /** Between runs: changes something (a map) as user space would. */
@@ -167,6 +158,8 @@ export class LiveTimeline implements Timeline {
     try {
       const result = action(machine.kernel);
       this.#afterLast = machine.checkpoint();
+      const last = this.#runs.at(-1);
+      if (last !== undefined) last.isChangedAfter = true;
       return result;
     } finally {
       // Before the first run there is no moment to return to: the changed state is the present one.
@@ -189,8 +182,7 @@ export class LiveTimeline implements Timeline {
     if (this.#runs.length === 0) throw notRunning();
     const target = this.#clamped(position);
     const comeBack = limits.isCancelled === undefined ? undefined : this.holdPlace();
-    this.#restoreBefore(target, true);
-    if (this.#forward(ANYTHING, target, limits, 'run') === 'cancelled') {
+    if (!this.#reach(target, limits)) {
       comeBack?.();
       throw cancelled();
     }
@@ -223,7 +215,7 @@ export class LiveTimeline implements Timeline {
       const next = this.#runs[this.#run + 1];
       if (next === undefined) return 'end';
       if (limits.until !== undefined && comparePositions(next.first, limits.until) > 0) return 'until';
-      this.#enter(next.first);
+      this.#cross();
       // A new run's first instruction is reached like any other.
       if (this.#arrived(search, next.first)) return 'hit';
       return this.#forward(search, limits.until, limits, this.#testedStep(search));
@@ -242,10 +234,10 @@ export class LiveTimeline implements Timeline {
     const total = this.#stepsBetween(until, from);
     const { isCancelled } = limits;
     const slice = isCancelled === undefined ? {} : { isCancelled: () => isCancelled() };
+    const laid: Place[] = [];
     while (comparePositions(end, until) > 0) {
-      const start = this.#keptBefore(end);
+      const start = this.#toSliceBefore(end, laid);
       if (start === undefined) break;
-      this.#restore(start);
       let hit: Position | undefined;
       if (comparePositions(start.position, until) < 0) {
         this.#forward(ANYTHING, until, slice, 'run');
@@ -265,7 +257,7 @@ export class LiveTimeline implements Timeline {
       limits.onProgress?.(done, total);
       // The first moment of a run is reached from nowhere: it is looked at here.
       if (this.#isFirst(start.position) && comparePositions(start.position, until) >= 0) {
-        this.#enter(start.position);
+        this.#restore(start);
         if (this.#arrived(search, start.position)) return 'hit';
       }
       end = start.position;
@@ -273,6 +265,26 @@ export class LiveTimeline implements Timeline {
     }
     this.seek(until);
     return comparePositions(until, this.first) > 0 ? 'until' : 'start';
+  }
+
+  /**
+   * Goes to the nearest place before an end from which no other run comes in between, and says where that is. Where a checkpoint is only
+   * in an earlier run, the runs after it are run, and where they begin is remembered for the slices to come.
+   */
+  #toSliceBefore(end: Position, laid: Place[]): Place | undefined {
+    const run = this.#isFirst(end) ? end.run - 1 : end.run;
+    while (laid.length > 0 && comparePositions(laid.at(-1)!.position, end) >= 0) laid.pop();
+    const kept = this.#kept.before(end);
+    const near = laid.at(-1);
+    const start = near !== undefined && (kept === undefined || near.position.run > kept.position.run) ? near : kept;
+    if (start === undefined) return undefined;
+    this.#restore(start);
+    while (this.#run < run) {
+      this.#forward(ANYTHING, undefined, {}, 'run');
+      this.#cross();
+      laid.push({ position: this.position, checkpoint: this.machine.checkpoint() });
+    }
+    return this.#run === start.position.run ? start : laid.at(-1);
   }
 
   // ---- searching ------------------------------------------------------------------------------------------------------
@@ -420,13 +432,62 @@ export class LiveTimeline implements Timeline {
 
   // ---- runs -----------------------------------------------------------------------------------------------------------
 
-  #addRun(program: Program, what: TimelineRun['what']): void {
+  #start(program: Program, context: ContextScenario): void {
+    const { machine } = this;
+    machine.kernel.begin(program);
+    machine.start(program, machine.kernel.contexts.build(program, context));
+  }
+
+  #addRun(program: Program, what: TimelineRun['what'], context?: ContextScenario): void {
+    const { machine } = this;
+    const before = this.#runs.at(-1);
     this.#run = this.#runs.length;
-    const first = { run: this.#run, step: this.machine.step, phase: 0 };
-    this.#runs.push({ program, what, first, throwsBefore: this.machine.throws.length });
+    const first = { run: this.#run, step: machine.step, phase: 0 };
+    const workBefore =
+      before === undefined ? 0 : before.workBefore + RUN_WORK + (before.last?.step ?? 0) - before.first.step;
+    this.#runs.push({
+      program,
+      what,
+      first,
+      context,
+      throwsBefore: machine.throws.length,
+      callbacks: what === 'program' ? 0 : (before?.callbacks ?? 0) + 1,
+      workBefore,
+    });
     this.#frontier = first;
     this.#collector?.enterRun(this.#run);
-    this.#insert(this.#kept.length, first);
+    const checkpoint = machine.checkpoint();
+    this.#kept.addFirst(first, workBefore, checkpoint, before?.isChangedAfter === true);
+    this.#options.onKept?.(first, checkpoint);
+  }
+
+  /** What the kernel does when a run is over. A timer or work queue may be due. */
+  #settle(run: Run): AsyncCallback | undefined {
+    const { kernel, end } = this.machine;
+    if (run.what !== 'program') kernel.async.done();
+    kernel.end();
+    return end?.kind === 'exit' && run.callbacks < MAX_CALLBACKS ? kernel.asyncDue() : undefined;
+  }
+
+  /** From the end of a run to the beginning of the next, which is known: it is begun again as it was the first time. */
+  #cross(): void {
+    const run = this.#runs[this.#run]!;
+    const next = this.#runs[this.#run + 1]!;
+    const kept = this.#kept.upTo(next.first);
+    if (kept !== undefined && comparePositions(kept.position, next.first) === 0) {
+      this.#restore(kept);
+      return;
+    }
+    const due = this.#settle(run);
+    if (next.context !== undefined) this.#start(next.program, next.context);
+    else if (due !== undefined) this.#startDue(due);
+    else throw new BailoutError('INTERNAL_TIMELINE', `Run ${this.#run + 1} does not begin again.`);
+    this.#run++;
+  }
+
+  #startDue(due: AsyncCallback): void {
+    this.machine.kernel.begin(due.program);
+    this.machine.startAsync(due);
   }
 
   /** A run is over for the first time: what follows it is made ready, and the machine stays where it is. */
@@ -441,15 +502,10 @@ export class LiveTimeline implements Timeline {
     const here = this.machine.checkpoint();
     this.#options.onEnded?.(run.last, here);
     const index = this.#run;
-    const { kernel } = this.machine;
-    if (run.what !== 'program') kernel.async.done();
-    kernel.end();
-    const due = end.kind === 'exit' && this.#callbacks < MAX_CALLBACKS ? kernel.asyncDue() : undefined;
+    const due = this.#settle(run);
     if (due === undefined) this.#afterLast = this.machine.checkpoint();
     else {
-      this.#callbacks++;
-      kernel.begin(due.program);
-      this.machine.startAsync(due);
+      this.#startDue(due);
       this.#addRun(due.program, due.kind);
     }
     this.machine.restore(here);
@@ -472,7 +528,7 @@ export class LiveTimeline implements Timeline {
     for (;;) {
       const newest = this.#runs.at(-1);
       if (newest === undefined || newest.end !== undefined) return 'end';
-      this.#restoreBefore(this.#frontier, true);
+      if (!this.#reach(this.#frontier, limits)) return 'cancelled';
       const found = this.#forward(ANYTHING, undefined, limits, 'run');
       if (found === 'cancelled') return 'cancelled';
       if (this.machine.end === undefined) return 'limit';
@@ -482,21 +538,20 @@ export class LiveTimeline implements Timeline {
   // ---- checkpoints ----------------------------------------------------------------------------------------------------
 
   #nextCheckpoint(): number {
-    return (Math.floor(this.machine.step / this.#spacing) + 1) * this.#spacing;
+    const { spacing } = this.#kept;
+    return (Math.floor(this.machine.step / spacing) + 1) * spacing;
   }
 
   #keep(): void {
     const { position, machine } = this;
-    if (machine.end !== undefined || position.phase !== 0 || position.step % this.#spacing !== 0) return;
-    const index = this.#indexAfter(position);
-    if (this.#kept[index - 1] !== undefined && comparePositions(this.#kept[index - 1]!.position, position) === 0)
-      return;
-    if (this.#isTooDear(this.#kept[index - 1], position)) return;
-    const kept = this.#insert(index, position);
-    this.#copied += kept.bytes;
-    this.#covered += this.#spacing;
-    if (this.#keptBytes > (this.#options.budgetBytes ?? DEFAULT_BUDGET)) this.#thin();
-    else if (this.#copied * STEPS_PER_BYTE > this.#covered && this.#spacing < MAX_SPACING) this.#spaceOut();
+    if (machine.end !== undefined || position.phase !== 0 || position.step % this.#kept.spacing !== 0) return;
+    const before = this.#kept.upTo(position);
+    if (before !== undefined && comparePositions(before.position, position) === 0) return;
+    if (this.#isTooDear(before, position)) return;
+    const { workBefore, first } = this.#runs[position.run]!;
+    const checkpoint = machine.checkpoint();
+    this.#kept.add(position, workBefore + position.step - first.step, checkpoint);
+    this.#options.onKept?.(position, checkpoint);
   }
 
   /** Whether a checkpoint here would cost more than the instructions since the one before it allow. */
@@ -507,75 +562,23 @@ export class LiveTimeline implements Timeline {
     return bytes * stepsPerByte > position.step - before.position.step;
   }
 
-  #insert(index: number, position: Position): Kept {
-    const checkpoint = this.machine.checkpoint();
-    const bytes = costOf(checkpoint, this.#kept[index - 1]?.checkpoint);
-    const kept: Kept = { position, checkpoint, bytes };
-    if (index === this.#kept.length) this.#kept.push(kept);
-    else this.#kept.splice(index, 0, kept);
-    this.#keptBytes += bytes;
-    this.#options.onKept?.(position, checkpoint);
-    return kept;
+  #restore(place: Place): void {
+    this.machine.restore(place.checkpoint);
+    this.#run = place.position.run;
   }
 
-  /** Every second checkpoint goes; the first of each run and the newest stay. */
-  #thin(): void {
-    this.#spaceOut();
-    const newest = this.#kept.at(-1);
-    this.#kept = this.#kept.filter(
-      (kept) => kept === newest || this.#isFirst(kept.position) || kept.position.step % this.#spacing === 0,
-    );
-    this.#keptBytes = 0;
-    this.#kept.forEach((kept, i) => {
-      kept.bytes = costOf(kept.checkpoint, this.#kept[i - 1]?.checkpoint);
-      this.#keptBytes += kept.bytes;
-    });
-  }
-
-  #spaceOut(): void {
-    this.#spacing *= 2;
-    this.#copied = 0;
-    this.#covered = 0;
-  }
-
-  /** The index of the first checkpoint after a position. */
-  #indexAfter(position: Position): number {
-    let low = 0;
-    let high = this.#kept.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (comparePositions(this.#kept[middle]!.position, position) <= 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  /** The newest checkpoint strictly before a position. */
-  #keptBefore(position: Position): Kept | undefined {
-    let index = this.#indexAfter(position) - 1;
-    if (this.#kept[index] !== undefined && comparePositions(this.#kept[index]!.position, position) === 0) index--;
-    return this.#kept[index];
-  }
-
-  #restore(kept: Kept): void {
-    this.machine.restore(kept.checkpoint);
-    this.#run = kept.position.run;
-  }
-
-  /** Puts the machine at a moment that is known to have a checkpoint: the first of a run. */
-  #enter(first: Position): void {
-    const kept = this.#kept[this.#indexAfter(first) - 1];
-    if (kept !== undefined) this.#restore(kept);
-  }
-
-  /** Stays where it is when that is the nearest way; otherwise goes back to a checkpoint. */
-  #restoreBefore(target: Position, mayStay: boolean): void {
-    const kept = this.#kept[this.#indexAfter(target) - 1];
-    if (kept === undefined) return;
+  /** Goes to a moment, from here or from a checkpoint, through all runs that lie between. False when it was cancelled. */
+  #reach(target: Position, limits: Patience): boolean {
     const here = this.position;
-    const near = mayStay && here.run === target.run && comparePositions(here, target) <= 0;
-    if (near && comparePositions(kept.position, here) <= 0) return;
-    this.#restore(kept);
+    const kept = this.#kept.upTo(target);
+    const stays =
+      comparePositions(here, target) <= 0 && (kept === undefined || comparePositions(kept.position, here) <= 0);
+    if (!stays && kept !== undefined) this.#restore(kept);
+    while (this.#run < target.run) {
+      if (this.#forward(ANYTHING, undefined, limits, 'run') === 'cancelled') return false;
+      this.#cross();
+    }
+    return this.#forward(ANYTHING, target, limits, 'run') !== 'cancelled';
   }
 
   #clamped(position: Position): Position {
@@ -598,11 +601,6 @@ export class LiveTimeline implements Timeline {
     }
     return this.#programs;
   }
-}
-
-function costOf(checkpoint: MachineCheckpoint, before: MachineCheckpoint | undefined): number {
-  const tree = checkpoint.kernel.memory as PageTree;
-  return CHECKPOINT_BYTES + pageTreeBytes(tree, before?.kernel.memory as PageTree | undefined);
 }
 
 function notRunning(): BailoutError {
