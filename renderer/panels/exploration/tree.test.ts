@@ -64,7 +64,7 @@ describe('the tree of paths', () => {
     expect(nodeText(tree.nodes[3]!)).toBe(
       'len >= 20, insn 30 to 35, 6 instructions, insn 35: rejected, on the failing path',
     );
-    expect(remarkOf(VIEW)).toBe('4 paths · 1 pruned · 9 states');
+    expect(remarkOf(VIEW)).toBe('5 paths · 1 pruned · 9 states');
     expect(remarkOf(exploration(VIEW.nodes, true))).toContain('the first 5 stretches are drawn');
   });
 

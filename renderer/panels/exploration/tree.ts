@@ -111,7 +111,9 @@ export function nodeText({ view, isFailing }: TreeNode): string {
 
 /** `4 paths · 1 pruned · 9 states`. */
 export function remarkOf({ paths, pruned, states, nodes, truncated }: ExplorationView): string {
-  const all = `${plural(paths, 'path')} · ${count(pruned)} pruned · ${plural(states, 'state')}`;
+  // The path that was rejected is one, too, though it was not walked to its end.
+  const failed = nodes.some(({ end }) => end === 'rejected') ? 1 : 0;
+  const all = `${plural(paths + failed, 'path')} · ${count(pruned)} pruned · ${plural(states, 'state')}`;
   return truncated ? `${all} · the first ${count(nodes.length)} stretches are drawn` : all;
 }
 

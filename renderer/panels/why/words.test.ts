@@ -42,6 +42,7 @@ describe('a suggestion', () => {
     expect(whereText({ insn: 66, file: 'a.c', line: 47 })).toBe('before a.c:47');
     expect(whereText({ insn: 66 })).toBe('before insn 66');
     expect(fileLine({ line: 4 })).toBe('');
+    expect(fileLine({ file: './a.c', line: 4 })).toBe('a.c:4');
     expect(trialText({ verdict: 'accepted', insns: 412, message: '' })).toBe('tried: accepted, 412 insns');
     expect(trialText({ verdict: 'rejected', insns: 5, message: 'R1 is bad' })).toBe('tried: still rejected, R1 is bad');
     expect(trialText(undefined)).toBe('');

@@ -29,7 +29,9 @@ export function stepPlace(step: CausalStepView, before: CausalStepView | undefin
 /** `flow_guard.bpf.c:47`. */
 export function fileLine({ file, line }: { readonly file?: string; readonly line?: number }): string {
   if (file === undefined) return '';
-  return line === undefined ? file : `${file}:${line}`;
+  // As compilers write it that were called in the folder of the file.
+  const name = file.replace(/^\.\//, '');
+  return line === undefined ? name : `${name}:${line}`;
 }
 
 export function trialText(tried: TrialView | undefined): string {
