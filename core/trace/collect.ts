@@ -176,10 +176,11 @@ export class Collector {
     this.#step = 0;
   }
 
-  ended(end: End, step: number): void {
+  /** The run is over, at its last moment. */
+  ended(end: End, { step, phase }: MachinePosition): void {
     const exit = end.kind === 'exit';
     const { program, insn } = this.#here();
-    const row = this.#add(exit ? 'exit' : 'fault', step, 0, program, insn, exit ? '' : end.fault.code, true);
+    const row = this.#add(exit ? 'exit' : 'fault', step, phase, program, insn, exit ? '' : end.fault.code, true);
     if (row < 0) return;
     if (exit) this.events.rest.setValue(row, end.value);
     else this.events.rest.setDetail(row, this.#text(end.fault.message));

@@ -7,8 +7,8 @@ import { EVENT_KINDS, EventTable, Overflow } from './events.ts';
 /** Of one row, without what only some have. */
 const ROW_BYTES = 4 + 8 + 2 + 1 + 1 + 4 + 4 + 4 + 4 + 4;
 
-/** A chunk as the formats from 2 on have it. */
-export function upgradeChunk(chunk: Chunk): Chunk {
+/** A chunk of events as the formats from 2 on have it. */
+export function upgradeEvents(chunk: Chunk): Chunk {
   switch (chunk.type) {
     case 'FLOW':
     case 'REST':

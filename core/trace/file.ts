@@ -9,7 +9,7 @@ import { checkScenario } from '../kernel/scenario-file.ts';
 import type { Chunk, Compression } from './bytes.ts';
 import { altered, decodeChunk, encodeChunk, joined } from './bytes.ts';
 import { decodeOverflow, decodeRows, encodeOverflow, encodeRows } from './event-bytes.ts';
-import { upgradeChunk } from './event-bytes-1.ts';
+import { upgradeEvents } from './event-bytes-1.ts';
 import { EventIndex } from './events.ts';
 import type { RecordedHash, RecordedRun, Recording, RecordingSource, RecordingWriter, RunEnd } from './recording.ts';
 
@@ -30,7 +30,8 @@ function upgradeChunk(chunk: Chunk): Chunk {
   switch (chunk.type) {
     case 'FLOW':
     case 'REST':
-      return upgradeRows(chunk);
+    case 'OVER':
+      return upgradeEvents(chunk);
     case 'RUNS':
       return {
         ...chunk,

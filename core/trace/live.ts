@@ -497,7 +497,7 @@ export class LiveTimeline implements Timeline {
     run.end = end;
     run.last = this.position;
     run.throws = this.machine.throws.length - run.throwsBefore;
-    this.#collector?.ended(end, run.last.step);
+    this.#collector?.ended(end, run.last);
     this.#listen(false);
     const here = this.machine.checkpoint();
     this.#options.onEnded?.(run.last, here);
