@@ -174,6 +174,8 @@ interface Asker {
 }
 
 const askers = new Set<Asker>();
+/** The moment that panels show, `run:step.phase`: what measures how long a step takes to be seen waits for it. */
+export const shownMoment = ref('');
 let scheduled = false;
 let asking = false;
 let again = false;
@@ -210,6 +212,8 @@ async function ask(): Promise<void> {
       if (!samePosition(into.value?.position, moment.position)) before.value = into.value;
       into.value = moment;
     }
+    const { run, step, phase } = moment.position;
+    shownMoment.value = `${run}:${step}.${phase}`;
   } finally {
     asking = false;
     if (again) {
