@@ -29,12 +29,12 @@ const LAYOUTS: Record<Preset, Part> = {
   unwind: column(
     1600,
     row(
-      672,
+      640,
       tabs(572, 'code', 'maps'),
       tabs(588, 'unwind', 'frames', 'memory'),
-      column(440, tabs(292, 'registers', 'stack'), tabs(380, 'resources', 'events')),
+      column(440, tabs(284, 'registers', 'stack'), tabs(356, 'resources', 'events')),
     ),
-    row(264, tabs(1160, 'timeline', 'output', 'breakpoints'), tabs(440, 'terminal')),
+    row(296, tabs(1160, 'timeline', 'output', 'breakpoints'), tabs(440, 'terminal')),
   ),
   verify: column(
     1600,

@@ -36,6 +36,8 @@ const EMPTY: SessionState = {
 };
 
 const NOTICE_MS = 12_000;
+/** Errors of questions that were asked just before the object was changed. */
+const OUTDATED = new Set(['NO_PROGRAM', 'NO_MAP', 'NO_RUN', 'BAD_POSITION', 'NOT_RUNNING']);
 
 export function samePosition(a: Position | undefined, b: Position | undefined): boolean {
   return a?.run === b?.run && a?.step === b?.step && a?.phase === b?.phase;
@@ -105,10 +107,13 @@ export const useSession = defineStore('session', () => {
 
   /** Shows what went wrong, and gives undefined then. */
   async function tell<T>(promise: Promise<T>): Promise<T | undefined> {
+    const { epoch } = state.value;
     try {
       return await promise;
     } catch (error) {
       if (error instanceof SessionError) {
+        // A question about what another object has taken the place of: nobody waits for the answer any more.
+        if (epoch !== state.value.epoch && OUTDATED.has(error.code)) return undefined;
         const { hint, code } = error;
         notify('error', error.message, { code, ...(hint === undefined ? {} : { hint }) });
         return undefined;
