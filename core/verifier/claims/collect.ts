@@ -38,6 +38,8 @@ const MAX_STATES = 64;
 /** Words of all states together (32 MiB); beyond it only a few states for each instruction are kept apart. */
 const MAX_WORDS = 8 << 20;
 const MAX_STATES_WHEN_FULL = 4;
+/** What a state takes besides its rows, about. */
+const WORDS_PER_STATE = 64;
 /** Walks over the program until what is live on the stack is known. */
 const MAX_WALKS = 3;
 /** Of an outer frame a call preserves these; the others are gone. */
@@ -148,8 +150,10 @@ class ClaimCollector implements PathObserver {
     if (state.frames.some(({ slots }) => slots > 0)) for (const each of this.#liveness) each.beginQuery(state);
     const innermost = state.frames.length - 1;
     const frames = state.frames.map((_, i) => this.#frame(env, state, i, i === innermost));
+    let words = WORDS_PER_STATE;
+    for (const [i, frame] of frames.entries()) if (frame !== this.#outer[i]) words += frame.w.length;
     this.#outer = frames;
-    this.#keep(insn, { frames, refs: state.refs, regions: state.regions });
+    this.#keep(insn, { frames, refs: state.refs, regions: state.regions }, words);
   }
 
   queued(): void {
@@ -196,7 +200,7 @@ class ClaimCollector implements PathObserver {
     return !innermost && last !== undefined && sameFrame(last, frame) ? last : frame;
   }
 
-  #keep(insn: number, state: ClaimedState): void {
+  #keep(insn: number, state: ClaimedState, words: number): void {
     const states = this.#states[insn]!;
     let same = 0;
     let joinable = -1;
@@ -217,7 +221,7 @@ class ClaimCollector implements PathObserver {
       return;
     }
     states.push(state);
-    this.#words += state.frames.at(-1)!.w.length + 16 * state.frames.length;
+    this.#words += words;
     if (this.#words > 2 * MAX_WORDS) this.#lost = true;
   }
 
