@@ -5,8 +5,8 @@
 import { isKfuncCall } from '../isa/control-flow.ts';
 import type { Program } from '../object/program.ts';
 import type { CallSpan, PointMark } from '../protocol/timeline.ts';
-import type { EventIndex } from '../trace/events.ts';
-import { eventCode } from '../trace/events.ts';
+import type { EventIndex, EventTable } from '../trace/events.ts';
+import { EVENT_KINDS, eventCode } from '../trace/events.ts';
 import type { TimelineRun } from '../trace/timeline.ts';
 import type { RunIndex } from './run-index.ts';
 import type { SpanTrack } from './span-track.ts';
@@ -127,13 +127,31 @@ function callTracks(events: EventIndex, index: RunIndex, run: TimelineRun, last:
       push(at + 1, texts.text(table.columns.program[row]!) || text, 0);
     } else push(at + 1, text, 4);
   };
+  // Beyond the last call that was kept nobody knows who calls whom, but that the program runs.
+  const cut = isCut(events, index.run) ? cutTick(flow, index, endA - 1) : Infinity;
   while (a < endA || b < endB) {
     const takesFlow = a < endA && (b >= endB || isNotAfter(flow.columns, a, rest.columns, b));
+    if (!takesFlow && index.eventTick(rest.position(b)) > cut) break;
     if (takesFlow) visit(flow, a++);
     else visit(rest, b++);
   }
-  while (open.length > 0) pop(last);
+  while (open.length > 1) pop(Math.min(cut, last));
+  pop(last);
   return builders.map((builder) => builder.build());
+}
+
+/** Whether calls and returns of a run were counted only, from somewhere on. */
+function isCut({ overflows }: EventIndex, run: number): boolean {
+  const counts = overflows.find((overflow) => overflow.run === run)?.counts;
+  return (
+    counts?.some((count, i) => count > 0 && (i % EVENT_KINDS.length === CALL || i % EVENT_KINDS.length === RETURN)) ??
+    false
+  );
+}
+
+function cutTick(flow: EventTable, index: RunIndex, lastRow: number): number {
+  const position = lastRow < 0 ? undefined : flow.position(lastRow);
+  return position?.run === index.run ? index.eventTick(position) + 1 : 0;
 }
 
 interface Places {

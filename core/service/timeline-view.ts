@@ -22,7 +22,7 @@ import type { Drawn, SpanTrack } from './span-track.ts';
 import { endView } from './state-view.ts';
 
 /** Spans of one kind that a picture may have: with more pixels or lanes each covers more than one. */
-const MAX_CALLS = 4000;
+const MAX_CALLS = 8000;
 const MAX_POINTS = 1500;
 const MAX_RESOURCES = 2000;
 const MAX_THROWS = 400;
