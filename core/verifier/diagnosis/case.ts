@@ -261,6 +261,11 @@ export class Case {
     return line === undefined ? undefined : assignedOn(line.text.trim());
   }
 
+  /** The variable whose address is passed first on the line of an instruction: `bpf_iter_num_new(&it, …)`. */
+  addressedAt(insn: number): string | undefined {
+    return /\(\s*&(\w+)/.exec(lineAt(this.program, insn)?.text ?? '')?.[1];
+  }
+
   /** The functions with the deepest frames: `main 256, parse 320`. */
   deepestStacks(): string {
     const functions = (this.env?.subprograms ?? []).filter(({ stackDepth }) => stackDepth > 0);

@@ -104,8 +104,12 @@ function cells(step: CausalStep, last: CausalStep): string[] {
   const line = source === undefined ? '' : `line ${source.line}`;
   const way = step.taken === undefined ? '' : step.taken ? '  (jumps)' : '  (goes on)';
   const turns = step.turns > 1 ? `  ×${grouped(step.turns)}` : '';
-  return [`insn ${step.insn}`, `${inOther}${line}`.trim(), `${step.what}${way}${turns}`, step.change];
+  return [`insn ${step.insn}`, `${inOther}${line}`.trim(), `${cut(step.what)}${way}${turns}`, step.change];
 }
+
+/** The longest description of a step; the source of a macro can be long. */
+const LONGEST_WHAT = 44;
+const cut = (text: string): string => (text.length <= LONGEST_WHAT ? text : `${text.slice(0, LONGEST_WHAT - 1)}…`);
 
 function suggestion(one: Suggestion, paint: Paint): string[] {
   const [first = '', ...rest] = wrapped([one.text], WIDTH - 4);

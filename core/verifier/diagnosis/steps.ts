@@ -138,7 +138,7 @@ function whatWords(writer: Writer, insn: number, source: DiagnosisSource | undef
     case 'return':
       return code !== '' && code.startsWith('return') ? code : 'returned';
     case 'overwritten':
-      return `${place} is lost in the call${callee === undefined ? '' : ` of ${callee}()`}`;
+      return callee === undefined ? `${place} is overwritten: ${text}` : `${place} is lost in the call of ${callee}()`;
     case 'call':
       return callee === undefined ? text : `written by ${callee}()`;
     case 'branch':

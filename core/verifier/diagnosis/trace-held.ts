@@ -6,6 +6,7 @@ import { BPF_ALU64, BPF_CALL, BPF_JMP, BPF_MOV, BPF_STX, BPF_X } from '../../isa
 import { isSubprogramCall } from '../../isa/control-flow.ts';
 import { registersWritten } from '../../isa/operands.ts';
 import type { Reference, Region } from '../state/state.ts';
+import { REF_POINTER } from '../state/state.ts';
 import type { Case } from './case.ts';
 import type { CausalKind } from './diagnosis.ts';
 import type { PlaceCode } from './record.ts';
@@ -50,8 +51,10 @@ function traceOne(subject: Case, one: Reference | Region, isLate: () => boolean)
     found.push(fresh);
   };
   const owner = registerPlace(path.frames[start]!, 0);
-  const isPointer = !isRegion(one) && one.kind === 1;
-  add(isPointer ? 'acquired' : 'entered', start, isPointer ? owner : undefined);
+  // An iterator or a dynptr is held by the stack slots that it stands in, not by a pointer.
+  const onStack = /^bpf_iter_\w+_new$|_dynptr$/.test(subject.calledAt(one.insn) ?? '');
+  const isPointer = !isRegion(one) && one.kind === REF_POINTER && !onStack;
+  add(isPointer || onStack ? 'acquired' : 'entered', start, isPointer ? owner : undefined);
   if (!isPointer) return found;
   const holders = new Set<PlaceCode>([owner]);
   for (let at = start + 1; at < path.length - 1 && holders.size > 0; at++) {

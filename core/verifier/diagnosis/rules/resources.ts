@@ -68,7 +68,7 @@ function holdersOf(c: Case, id: number): string[] {
 function leak(c: Case): Explanation {
   const leaked = c.leaked;
   const first = leaked[0];
-  const isThrow = c.message.startsWith('bpf_throw');
+  const isThrow = c.message.startsWith('bpf_throw') || c.callee === 'bpf_throw';
   const way = isThrow
     ? 'an exception is thrown'
     : /tail_call/.test(c.message)
@@ -103,7 +103,14 @@ function leak(c: Case): Explanation {
 
 function leakAdvice(c: Case, isThrow: boolean, taken: Taken, first: Reference): Advice[] {
   const advice: Advice[] = [];
-  const pointer = c.variableAt(first.insn) ?? 'pointer';
+  const pointer = c.variableAt(first.insn) ?? c.addressedAt(first.insn) ?? 'pointer';
+  if (isThrow && c.profile === 'proposal')
+    return [
+      {
+        kind: 'text',
+        text: `Unwinding releases what it finds in r6 to r9 and on the stack, and here nothing points to it any more. Keep the pointer in a variable of its own until the throw, or call ${releaseWords(taken)} before it is lost.`,
+      },
+    ];
   const code =
     taken.release === undefined ? undefined : `${taken.release}(${releaseArguments(taken.release, pointer)});`;
   const line = c.insn === undefined ? '' : ` before ${c.where(c.insn)}`;
@@ -358,6 +365,25 @@ export const RESOURCES: readonly Rule[] = [
           kind: 'text',
           text: 'Return 1 from the callback to end the loop, leave the reason in the context that is passed to it, and throw behind the call.',
         },
+      ],
+    }),
+  },
+  {
+    code: 'exception.by-call',
+    category: 'exception',
+    message: /calling kernel function bpf_set_exception_callback is not allowed/,
+    hint: 'Linux names the exception callback by a tag: __exception_cb(NAME) on the main program.',
+    explain: (c) => ({
+      title: 'Linux has no bpf_set_exception_callback().',
+      reason: 'It is the form of the 2023 proposal; Linux took the tag on the main program instead.',
+      demand: 'not in Linux',
+      advice: [
+        {
+          kind: 'text',
+          text: `Name the callback by the tag, which both profiles understand, and drop the call ${c.insn === undefined ? '' : `at ${c.where(c.insn)}`}:`,
+          code: '__exception_cb(NAME)',
+        },
+        { kind: 'text', text: 'Or verify with --profile proposal.' },
       ],
     }),
   },

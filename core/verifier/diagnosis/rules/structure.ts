@@ -13,6 +13,19 @@ function returnValue(c: Case): Explanation {
   const thrown = register === 1;
   const w = c.row(register);
   const isPointer = c.message.includes('not a known value') || c.message.includes('not a scalar');
+  if (c.insn === undefined) {
+    return {
+      title: `Without an exception callback a throw ends this program with 0, and it may only return ${range === null ? 'other numbers' : min === max ? grouped(min) : `${grouped(min)} to ${grouped(max)}`}.`,
+      reason: `Programs of type ${c.programType}${c.program.attachType === undefined ? '' : ` (${c.program.attachType})`} must not return 0.`,
+      advice: [
+        {
+          kind: 'text',
+          text: 'Name an exception callback that turns the cookie into a value that the program may return:',
+          code: '__exception_cb(NAME)',
+        },
+      ],
+    };
+  }
   const what = thrown ? 'The cookie that is thrown' : callback ? 'The callback’s result' : 'The return value';
   const allowed = range === null ? 'a number' : min === max ? grouped(min) : `${grouped(min)} to ${grouped(max)}`;
   const place = c.place(register);
