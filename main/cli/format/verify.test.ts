@@ -4,13 +4,7 @@ import type { Verification } from '../../../core/verifier/verification.ts';
 import { fixtureProgram } from '../testing/fixture.ts';
 import { COLOURED, PLAIN } from './style.ts';
 import type { Outcome } from './verify.ts';
-import {
-  formatAssertions,
-  formatOutcome,
-  profileOfAll,
-  verifyJson,
-  verifySummary,
-} from './verify.ts';
+import { formatAssertions, formatOutcome, profileOfAll, verifyJson, verifySummary } from './verify.ts';
 
 const program = fixtureProgram();
 
