@@ -7,6 +7,28 @@ export interface Row {
   readonly value: number;
   /** The value with its unit. */
   readonly text: string;
+  /** What the project promises. */
+  readonly limit?: Limit;
+}
+
+export interface Limit {
+  readonly kind: 'at most' | 'at least';
+  readonly value: number;
+  /** The value with its unit. */
+  readonly text: string;
+}
+
+export function isMissed({ value, limit }: Row): boolean {
+  if (limit === undefined) return false;
+  return limit.kind === 'at most' ? !(value <= limit.value) : !(value >= limit.value);
+}
+
+export function limitText({ limit }: Row): string {
+  return limit === undefined ? '' : `${limit.kind} ${limit.text}`;
+}
+
+export function median(numbers: readonly number[]): number {
+  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? 0;
 }
 
 /** Milliseconds of the fastest of several rounds: what the code can do when nothing else wants the processor. */
@@ -21,8 +43,14 @@ export function best(rounds: number, run: () => unknown): number {
 }
 
 export function table(rows: readonly Row[]): string {
-  const lines = rows.map(({ name, text, what }) => `| ${name} | ${text} | ${what} |`);
-  return ['| | measured | what |', '| --- | --- | --- |', ...lines].join('\n');
+  const hasLimits = rows.some(({ limit }) => limit !== undefined);
+  const line = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  if (!hasLimits) {
+    const lines = rows.map(({ name, text, what }) => line(name, text, what));
+    return ['| | measured | what |', '| --- | --- | --- |', ...lines].join('\n');
+  }
+  const lines = rows.map((row) => line(row.name, row.text, limitText(row), row.what));
+  return ['| | measured | limit | what |', '| --- | --- | --- | --- |', ...lines].join('\n');
 }
 
 /** Puts a section between its two marks in a page, or at its end when it has none yet. */
