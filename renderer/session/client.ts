@@ -5,6 +5,9 @@ import type { PageApi, SessionApi } from '../../core/protocol/api.ts';
 import type { Answer, ApiError, Remote, ToHost, ToPage } from '../../core/protocol/wire.ts';
 import type { PageChannel } from './channel.ts';
 
+/** The code of calls whose session, or connection, ended before they were answered. */
+export const LOST = 'LOST';
+
 /** What a session answered instead of a value. */
 export class SessionError extends Error {
   readonly code: string;
@@ -29,6 +32,8 @@ export interface Client {
   readonly calls: Calls;
   cancel(): void;
   reopen(): void;
+  /** Calls that nobody will answer any more are rejected, with the code LOST. */
+  abandon(): void;
 }
 
 export interface HostListener {
@@ -85,5 +90,13 @@ export function createClient(channel: PageChannel, page: PageApi, listener: Host
         },
     },
   ) as Calls;
-  return { calls, cancel: () => post({ kind: 'cancel' }), reopen: () => post({ kind: 'reopen' }) };
+  return {
+    calls,
+    cancel: () => post({ kind: 'cancel' }),
+    reopen: () => post({ kind: 'reopen' }),
+    abandon: () => {
+      const lost = new SessionError({ code: LOST, message: 'The connection to the session was lost.' });
+      rpc.$rejectPendingCalls(({ reject }) => reject(lost));
+    },
+  };
 }

@@ -10,7 +10,7 @@ import type { Position, Progress, SessionState } from '../../core/protocol/state
 import type { MomentView, Wants } from '../../core/protocol/views.ts';
 import { openChannel } from './channel.ts';
 import type { Calls } from './client.ts';
-import { SessionError, createClient } from './client.ts';
+import { LOST, SessionError, createClient } from './client.ts';
 
 export type Connection = 'connecting' | 'open' | 'lost' | 'gone';
 
@@ -70,12 +70,15 @@ export const useSession = defineStore('session', () => {
         if (next.revision < state.value.revision && connection.value === 'open' && next.revision !== 0) return;
         if (!samePosition(next.position, state.value.position)) frame.value = 0;
         state.value = next;
+        // A new session tells its pages by itself that it is there.
+        if (connection.value === 'connecting') connection.value = 'open';
       },
       progress: (next) => (progress.value = next),
     },
     {
       hello: (message) => (host.value = message),
       gone: (reason) => {
+        client.abandon();
         goneBecause.value = reason;
         connection.value = 'gone';
         progress.value = undefined;
@@ -87,10 +90,15 @@ export const useSession = defineStore('session', () => {
   );
   const api: Calls = client.calls;
   channel.onOpen(() => void begin());
-  channel.onLost(() => (connection.value = 'lost'));
+  channel.onLost(() => {
+    client.abandon();
+    connection.value = 'lost';
+    progress.value = undefined;
+  });
 
   async function begin(): Promise<void> {
-    const first = await api.state();
+    const first = await tell(api.state());
+    if (first === undefined) return;
     state.value = first;
     connection.value = 'open';
   }
@@ -112,6 +120,8 @@ export const useSession = defineStore('session', () => {
       return await promise;
     } catch (error) {
       if (error instanceof SessionError) {
+        // The page says so by itself.
+        if (error.code === LOST) return undefined;
         // A question about what another object has taken the place of: nobody waits for the answer any more.
         if (epoch !== state.value.epoch && OUTDATED.has(error.code)) return undefined;
         const { hint, code } = error;
@@ -140,10 +150,9 @@ export const useSession = defineStore('session', () => {
     reveal.value = { program, insn, stamp: (reveal.value?.stamp ?? 0) + 1 };
   }
 
-  async function reopen(): Promise<void> {
-    client.reopen();
+  function reopen(): void {
     connection.value = 'connecting';
-    await begin();
+    client.reopen();
   }
 
   return {
