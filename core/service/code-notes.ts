@@ -18,7 +18,9 @@ import type { Machine } from '../machine/machine.ts';
 import type { Program } from '../object/program.ts';
 import type { CodeNote } from '../protocol/code.ts';
 import { claimChange } from '../verifier/claims/claims.ts';
+import { countHits } from '../trace/stretch.ts';
 import type { ClaimsOfPrograms } from './claims.ts';
+import type { Desk } from './desk.ts';
 import { isUnwinding } from './frames-view.ts';
 import { nameOfPointer } from './names.ts';
 
@@ -35,6 +37,18 @@ export function codeNotes(
     ...(session.isRunning ? momentNotes(session, program) : []),
   ];
   return notes.filter(({ insn }) => insn >= range.from && insn < range.to);
+}
+
+/** Executions in the present run, of `count` instructions from `from` on; -1 while it is not over. */
+export function hitsOf(desk: Desk, program: Program, from: number, count: number): number[] {
+  if (!desk.isRunning) return new Array<number>(count).fill(-1);
+  const { timeline, position } = desk.session;
+  const hits = desk.runs.hitsOf(position.run, () =>
+    desk.work('counting instructions', (limits) => countHits(timeline, position.run, limits)),
+  );
+  if (hits === undefined) return new Array<number>(count).fill(-1);
+  const counts = hits.programs.get(program);
+  return Array.from({ length: count }, (_, i) => counts?.[from + i] ?? 0);
 }
 
 function claimNotes(program: Program, from: number, to: number, claims: ClaimsOfPrograms): CodeNote[] {

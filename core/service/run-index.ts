@@ -6,6 +6,7 @@
 import { BailoutError } from '../errors.ts';
 import { eventCode } from '../trace/events.ts';
 import type { EventIndex } from '../trace/events.ts';
+import type { Hits } from '../trace/stretch.ts';
 import type { Position, Timeline } from '../trace/timeline.ts';
 import type { RunColumns } from './run-columns.ts';
 import { kfuncTest, runColumns } from './run-columns.ts';
@@ -143,6 +144,7 @@ interface Known {
   readonly over: boolean;
   readonly index: RunIndex;
   columns?: RunColumns;
+  hits?: Hits;
 }
 
 /** The indexes of a timeline's runs, each as long as no event is added to it. */
@@ -166,6 +168,13 @@ export class RunIndexes {
     if (found === undefined) throw new BailoutError('NO_RUN', `There is no run ${run}.`);
     known.columns ??= runColumns(timeline.events, known.index, found, kfuncTest(timeline.object.programs));
     return known.columns;
+  }
+
+  /** How often each instruction was executed: the run is run again for it, so only one that is over is counted. */
+  hitsOf(run: number, count: () => Hits): Hits | undefined {
+    const known = this.#of(run);
+    if (known.over) known.hits ??= count();
+    return known.hits;
   }
 
   #of(run: number): Known {

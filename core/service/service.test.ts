@@ -281,6 +281,27 @@ describe('code', () => {
   });
 });
 
+describe('notes beside instructions', () => {
+  const notesAt = (service: Service, insn: number) =>
+    service.codeNotes('deep_throw', insn, insn + 1, 0).notes.map(({ kind, text }) => `${kind}: ${text}`);
+
+  test('what is next reads and does, and how often it ran', () => {
+    const service = serviceWith('deep-throw');
+    expect(service.codeNotes('deep_throw', 0, 3, 0).hits).toEqual([-1, -1, -1]);
+    service.go({ kind: 'run' });
+    expect(service.codeNotes('deep_throw', 29, 30, 0).hits).toEqual([3]);
+    expect(service.codeNotes('deep_throw', 78, 79, 0).hits).toEqual([1]);
+    expect(notesAt(service, 78)).toContain('throw: cookie 3 · thrown here');
+    expect(notesAt(service, 62)).toContain('frame: frame 1 is here');
+    service.go({ kind: 'to-insn', direction: 'backwards', program: 'deep_throw', insn: 76 });
+    expect(notesAt(service, 76)).toContain('value: r6 = 400, r8 = 139: not taken');
+    service.go({ kind: 'to-insn', direction: 'backwards', program: 'deep_throw', insn: 41 });
+    expect(notesAt(service, 41)).toContain('value: r0 = struct bpf_cpumask #9');
+    service.go({ kind: 'insn', direction: 'forwards' });
+    expect(notesAt(service, 41)).toContain('value: r0 = struct bpf_cpumask #9');
+  });
+});
+
 describe('the timeline', () => {
   let service: Service;
   beforeAll(() => {
@@ -438,6 +459,26 @@ describe('the verifier', () => {
     const { rows } = service.logLinesOf('rejected', 2, 3);
     expect(rows.map((row) => all[row]?.insn)).toEqual(rows.map(() => 3));
     expect(service.searchLog('rejected', 2, 'R0').total).toBeGreaterThan(0);
-    expect(service.verification('rejected')).toMatchObject({ verdict: 'rejected', program: 'rejected' });
+    const { verdict, diagnosis } = service.verification('rejected');
+    expect(verdict).toBe('rejected');
+    expect(diagnosis).toMatchObject({ category: 'Memory Safety', at: { function: 'rejected' } });
+    expect(diagnosis?.path.at(-1)).toMatchObject({ failed: true });
+    expect(diagnosis?.suggestions.some(({ code }) => code?.includes('bpf_assert'))).toBe(true);
+  });
+
+  test('what it claims stands beside registers, and at each instruction', () => {
+    const service = serviceWith('deep-throw');
+    service.go({ kind: 'run' });
+    service.go({ kind: 'to-insn', direction: 'backwards', program: 'deep_throw', insn: 76 });
+    const moment = service.at(service.state().position!, { registers: { frame: 0 } });
+    const r6 = moment.registers?.find(({ name }) => name === 'r6');
+    expect(r6?.claim).toMatchObject({ violated: false });
+    expect(r6?.claim?.text).toContain('scalar(');
+    const known = service.known('deep_throw', 62);
+    expect(known.complete).toBe(true);
+    expect(known.held.map(({ acquiredAt }) => acquiredAt)).toEqual([10, 29, 41, 52]);
+    const { nodes, paths } = service.exploration('deep_throw');
+    expect(paths).toBeGreaterThan(1);
+    expect(nodes.every(({ parent }) => parent === undefined || parent < nodes.length)).toBe(true);
   });
 });

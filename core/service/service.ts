@@ -17,7 +17,7 @@ import type {
 import type { MomentView, Wants } from '../protocol/views.ts';
 import { addBreakpoint, changeBreakpoint, toggleBreakpoint } from './breakpoints.ts';
 import { ClaimsOfPrograms, explorationView, knownHere } from './claims.ts';
-import { codeNotes } from './code-notes.ts';
+import { codeNotes, hitsOf } from './code-notes.ts';
 import { Code, programNamed } from './code.ts';
 import { Desk, notRunning, stopView } from './desk.ts';
 import { diagnosisOf } from './diagnosis-view.ts';
@@ -177,7 +177,7 @@ export class Service implements SessionApi {
     const range = { from: Math.max(from, 0), to: Math.min(to, program.instructions.length, from + MAX_NOTES) };
     const count = Math.max(range.to - range.from, 0);
     return {
-      hits: new Array<number>(count).fill(-1),
+      hits: hitsOf(this.#desk, program, range.from, count),
       notes: codeNotes(this.#desk.session, program, range, this.#claims),
     };
   }
