@@ -17,7 +17,7 @@ export interface TreeDrawing {
 }
 
 /** Below this scale words are left out, and below the next one ends are dots. */
-const WORDS = 0.5;
+const WORDS = 0.55;
 const SHAPES = 0.25;
 const OPENING = 70;
 
@@ -45,7 +45,7 @@ export function drawTree(context: CanvasRenderingContext2D, drawing: TreeDrawing
     context.stroke();
   }
   if (pose.scale >= SHAPES) for (const node of seen) drawEnd(context, node, colours);
-  if (pose.scale >= WORDS) drawWords(context, seen, colours);
+  if (pose.scale >= WORDS) drawWords(context, seen, Math.min(11 / pose.scale, 13.5), colours);
   for (const node of [drawing.hovered, drawing.active]) if (node !== undefined) outline(context, node, colours);
   context.restore();
   return seen.length;
@@ -110,8 +110,14 @@ const END_COLOURS: Readonly<Record<PathNodeView['end'], keyof Colours>> = {
   pruned: 'dim',
 };
 
-function drawWords(context: CanvasRenderingContext2D, nodes: readonly TreeNode[], colours: Colours): void {
-  context.font = `11px ${colours.mono}`;
+/** `size`: of the letters, so that they can be read when the tree is small. */
+function drawWords(
+  context: CanvasRenderingContext2D,
+  nodes: readonly TreeNode[],
+  size: number,
+  colours: Colours,
+): void {
+  context.font = `${size}px ${colours.mono}`;
   context.textBaseline = 'middle';
   context.textAlign = 'left';
   for (const { view, x, end, y } of nodes) {

@@ -134,11 +134,19 @@ describe('how it lies in its window', () => {
   it('is as large as it can be read, with the rejection in sight', () => {
     expect(poseOf(tree, 4000, 1000).scale).toBe(1);
     const pose = poseOf(tree, 300, 100);
-    expect(pose.scale).toBe(0.6);
+    expect(pose.scale).toBe(0.8);
     const failed = tree.failed!;
     expect(failed.end * pose.scale + pose.x).toBeLessThan(300);
     expect(failed.y * pose.scale + pose.y).toBeLessThan(100);
-    expect(poseOf(tree, 300, 100, true).scale).toBeLessThan(0.6);
+    expect(poseOf(tree, 300, 100, true).scale).toBeLessThan(0.8);
+  });
+
+  it('begins with the root in sight, when nothing was rejected', () => {
+    const wide = treeOf(
+      exploration([node(0, undefined, 'fork'), ...Array.from({ length: 99 }, (_, i) => node(i + 1, 0, 'exit'))]),
+    );
+    const { scale, y } = poseOf(wide, 300, 200);
+    expect(wide.roots[0]!.y * scale + y).toBe(100);
   });
 
   it('stays where it is when what is looked for is in sight', () => {

@@ -177,19 +177,20 @@ export interface Pose {
 const LEAST_SCALE = 0.02;
 const MOST_SCALE = 3;
 /** Below this, words cannot be read. */
-const READABLE = 0.6;
+const READABLE = 0.8;
 
 /** As much as can be read, the rejection in sight. */
 export function poseOf(tree: Tree, width: number, height: number, all = false): Pose {
   const fit = Math.min(width / tree.width, height / tree.height, 1);
   const scale = Math.max(fit, all ? LEAST_SCALE : READABLE);
-  const centre = {
-    x: Math.max(0, (width - tree.width * scale) / 2),
-    y: Math.max(0, (height - tree.height * scale) / 2),
-  };
-  const { failed } = tree;
-  if (scale === fit || failed === undefined) return { scale, x: Math.min(centre.x, 24), y: centre.y };
-  return around(failed, { scale, ...centre }, width, height);
+  if (scale === fit) {
+    return { scale, x: Math.min((width - tree.width * scale) / 2, 24), y: (height - tree.height * scale) / 2 };
+  }
+  // The root at the left, in the middle as far as there is something above and below.
+  const room = height - tree.height * scale;
+  const root = height / 2 - (tree.roots[0]?.y ?? 0) * scale;
+  const start = { scale, x: 0, y: room > 0 ? room / 2 : Math.min(0, Math.max(room, root)) };
+  return tree.failed === undefined ? start : around(tree.failed, start, width, height);
 }
 
 /** As little movement as brings a stretch into sight. */

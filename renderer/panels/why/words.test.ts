@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CausalStepView } from '../../../core/protocol/verifier.ts';
-import { fileLine, marked, stepPlace, trialText, whereText } from './words.ts';
+import { claimChange, fileLine, marked, stepPlace, trialText, whereText } from './words.ts';
 
 const STEP: CausalStepView = {
   insn: 59,
@@ -46,5 +46,26 @@ describe('a suggestion', () => {
     expect(trialText({ verdict: 'accepted', insns: 412, message: '' })).toBe('tried: accepted, 412 insns');
     expect(trialText({ verdict: 'rejected', insns: 5, message: 'R1 is bad' })).toBe('tried: still rejected, R1 is bad');
     expect(trialText(undefined)).toBe('');
+  });
+});
+
+describe('what an assertion bought', () => {
+  it('is what differs', () => {
+    expect(
+      claimChange('scalar(smin=0,smax=60,var_off=(0x0; 0x3c))', 'scalar(smin=umin=20,smax=60,var_off=(0x0; 0x3c))'),
+    ).toEqual({
+      before: 'smin=0',
+      after: 'smin=umin=20',
+    });
+    expect(claimChange('pkt(id=2,off=22,r=0)', 'pkt(id=2,off=22,r=22)')).toEqual({ before: 'r=0', after: 'r=22' });
+  });
+
+  it('is all of it when it became something else', () => {
+    expect(claimChange('scalar()', '7')).toEqual({ before: 'scalar()', after: '7' });
+    expect(claimChange('scalar()', 'scalar(umax=3)')).toEqual({ before: 'anything', after: 'umax=3' });
+  });
+
+  it('is nothing when it was known before', () => {
+    expect(claimChange('scalar(umax=3)', 'scalar(umax=3)')).toBeUndefined();
   });
 });

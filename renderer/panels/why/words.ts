@@ -67,3 +67,28 @@ export function figuresOf(verification: VerificationView): Figure[] {
 
 /** Of the kernel's limit on a program's stack, with all frames of the deepest chain of calls: include/linux/filter.h. */
 export const STACK_LIMIT = 512;
+
+/** What an assertion told: only the parts of a claim that differ. */
+export interface ClaimChange {
+  readonly before: string;
+  readonly after: string;
+}
+
+/** `scalar(smin=0,umax=60)` → `['smin=0', 'umax=60']`; commas inside of brackets do not count. */
+function partsOf(claim: string): string[] {
+  const open = claim.indexOf('(');
+  const inside = open < 0 || !claim.endsWith(')') ? claim : claim.slice(open + 1, -1);
+  return inside.split(/,(?![^(]*\))/);
+}
+
+/** Undefined when both say the same. */
+export function claimChange(before: string, after: string): ClaimChange | undefined {
+  if (before === after) return undefined;
+  const head = (claim: string): string => claim.split('(', 1)[0] ?? '';
+  if (head(before) !== head(after)) return { before, after };
+  const [old, now] = [partsOf(before), partsOf(after)];
+  return {
+    before: old.filter((part) => !now.includes(part)).join(', ') || 'anything',
+    after: now.filter((part) => !old.includes(part)).join(', ') || 'anything',
+  };
+}
