@@ -4,7 +4,7 @@
  *     kfunc:bpf_task_* -frame:0 throw text
  *
  * `kind:name` with a name that may have `*`, `fn:`, `insn:`, `line:`, `frame:`, `res:#3`; a kind alone; any other word is looked for in
- * names and details. See docs/guide.md.
+ * names and details. See docs/debugger.md.
  */
 import { BailoutError } from '../errors.ts';
 import type { EventKind } from '../trace/events.ts';
