@@ -36,7 +36,8 @@ export function useLog({ level, summary, visible }: LogAsked): LogView {
   const search = ref('');
   const isFollowing = ref(true);
   const place = shallowRef<{ readonly line: number }>();
-  const searched = shallowRef<SearchResult>(NOTHING);
+  /** Undefined while it is on its way. */
+  const searched = shallowRef<SearchResult | undefined>(NOTHING);
   const followed = shallowRef<SearchResult>(NOTHING);
   const arrivals = ref(0);
 
@@ -53,6 +54,7 @@ export function useLog({ level, summary, visible }: LogAsked): LogView {
   async function look(text: string, isNew: boolean): Promise<void> {
     const { program } = session.state;
     const mine = ++turn;
+    searched.value = undefined;
     const result =
       text === '' || program === undefined
         ? NOTHING
@@ -77,6 +79,7 @@ export function useLog({ level, summary, visible }: LogAsked): LogView {
   let timer: ReturnType<typeof setTimeout> | undefined;
   watch(search, (text) => {
     clearTimeout(timer);
+    searched.value = undefined;
     timer = setTimeout(() => void look(text, true), PAUSE_MS);
   });
 
@@ -113,7 +116,7 @@ export function useLog({ level, summary, visible }: LogAsked): LogView {
   );
 
   let sight: readonly [number, number] = [0, 1];
-  const result = computed(() => (search.value === '' ? followed.value : searched.value));
+  const result = computed(() => (search.value === '' ? followed.value : (searched.value ?? NOTHING)));
 
   return {
     at: (line) => (arrivals.value < 0 ? undefined : pages.at(line)),
@@ -124,7 +127,8 @@ export function useLog({ level, summary, visible }: LogAsked): LogView {
     search,
     found: computed(() => {
       const { rows, total } = result.value;
-      if (search.value === '' && total === 0) return '';
+      if (search.value === '' ? total === 0 : searched.value === undefined) return '';
+      if (total === 0) return 'none';
       const at = place.value === undefined ? -1 : rows.indexOf(place.value.line);
       const what = search.value === '' ? 'visits' : '';
       return `${at < 0 ? '' : `${count(at + 1)} of `}${count(total)} ${what}`.trim();
