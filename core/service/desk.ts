@@ -7,7 +7,7 @@ import type { CommandHost, Context } from '../commands/command.ts';
 import { Console } from '../commands/console.ts';
 import type { Session, Stopped } from '../debugger/session.ts';
 import type { StopView } from '../protocol/state.ts';
-import type { Limits, Position } from '../trace/timeline.ts';
+import type { Limits, Position, TimelineRun } from '../trace/timeline.ts';
 import { comparePositions } from '../trace/timeline.ts';
 import { Replay } from '../trace/replay.ts';
 import { cancelled } from './answers.ts';
@@ -34,6 +34,8 @@ export class Desk {
   scenarioName = 'default';
   /** What the next run gets, where it was chosen. */
   input: string | undefined;
+  /** What each run got, where that was chosen. */
+  inputs = new WeakMap<TimelineRun, string>();
   opened: Opened | undefined;
   #revision = 0;
   #epoch = 0;

@@ -4,7 +4,7 @@ import { EXPORTS, recordingOf, rememberObject } from '../commands/recordings.ts'
 import { choosePacket } from '../commands/world.ts';
 import { Session } from '../debugger/session.ts';
 import { loadObject } from '../object/object.ts';
-import { ethernetFrame, packetOfCapture } from '../kernel/pcap.ts';
+import { capturedPackets, ethernetFrame, packetOfCapture } from '../kernel/pcap.ts';
 import type { Scenario } from '../kernel/scenario.ts';
 import { parseScenario, withCapturedPacket } from '../kernel/scenario-file.ts';
 import type { DroppedFile } from '../protocol/api.ts';
@@ -115,7 +115,8 @@ function openCapture(desk: Desk, name: string, bytes: Uint8Array): void {
   const frame = ethernetFrame(packetOfCapture(bytes, 1, name), name);
   choosePacket(desk.context, frame);
   desk.files.set(name, bytes);
-  desk.input = `packet 1 (${name})`;
+  const count = [...capturedPackets(bytes, name)].length;
+  desk.input = `packet 1 of ${count} (${name})`;
 }
 
 function openScenario(desk: Desk, name: string, bytes: Uint8Array): void {

@@ -60,11 +60,15 @@ function begin(desk: Desk, how: 'run' | 'start'): StopView {
   const { session } = desk;
   session.start(packetContext(desk.context));
   const first = session.position;
+  const begun = session.timeline.runs[first.run];
+  if (begun !== undefined && desk.input !== undefined) desk.inputs.set(begun, desk.input);
   const done = desk.work('running', (limits) => session.complete(limits));
-  if (how === 'start' || done === 'cancelled') {
-    const text = how === 'start' ? 'First instruction' : 'Cancelled';
-    return settle(desk, stopView(how === 'start' ? 'start' : 'cancelled', text));
+  if (done === 'cancelled') {
+    // It stays where it got to.
+    session.goto(session.timeline.frontier);
+    return settle(desk, stopView('cancelled', 'Cancelled'));
   }
+  if (how === 'start') return settle(desk, stopView('start', 'First instruction'));
   return desk.work('running', (limits) => {
     // A breakpoint on the first instruction is one, too.
     const here = session.stopHere();

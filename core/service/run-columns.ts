@@ -2,12 +2,13 @@
  * A run as lanes of a picture: functions by depth, calls of the kernel, resources, throws. Made once for each run, from its events; a
  * picture of any part of it then costs as much as it has pixels.
  */
+import { BailoutError } from '../errors.ts';
 import { isKfuncCall } from '../isa/control-flow.ts';
 import type { Program } from '../object/program.ts';
 import type { CallSpan, PointMark } from '../protocol/timeline.ts';
 import type { EventIndex, EventTable } from '../trace/events.ts';
 import { EVENT_KINDS, eventCode } from '../trace/events.ts';
-import type { TimelineRun } from '../trace/timeline.ts';
+import type { Timeline, TimelineRun } from '../trace/timeline.ts';
 import type { RunIndex } from './run-index.ts';
 import type { SpanTrack } from './span-track.ts';
 import { SpanTrackBuilder } from './span-track.ts';
@@ -57,8 +58,11 @@ export interface RunColumns {
   readonly names: readonly string[];
 }
 
-export function runColumns(events: EventIndex, index: RunIndex, run: TimelineRun, isKfunc: IsKfunc): RunColumns {
-  const last = lastTick(events, index, run);
+export function runColumns(timeline: Timeline, index: RunIndex, isKfunc: IsKfunc): RunColumns {
+  const { events } = timeline;
+  const run = timeline.runs[index.run];
+  if (run === undefined) throw new BailoutError('NO_RUN', `There is no run ${index.run}.`);
+  const last = lastTick(timeline, index, run);
   const names: string[] = [];
   return {
     first: 0,
@@ -71,15 +75,10 @@ export function runColumns(events: EventIndex, index: RunIndex, run: TimelineRun
   };
 }
 
-/** The last moment of a run that is over; of one that is not, the last of which something is known. */
-function lastTick(events: EventIndex, index: RunIndex, run: TimelineRun): number {
+/** The last moment of a run, as far as it has come. */
+function lastTick({ frontier }: Timeline, index: RunIndex, run: TimelineRun): number {
   if (run.last !== undefined) return index.tickOf(run.last);
-  const to = { run: index.run + 1, step: 0, phase: 0 };
-  const ticks = [events.flow, events.rest].map((table) => {
-    const row = table.firstFrom(to) - 1;
-    return row < 0 || table.columns.run[row] !== index.run ? 0 : index.eventTick(table.position(row));
-  });
-  return Math.max(...ticks);
+  return frontier.run === index.run ? index.tickOf(frontier) : 0;
 }
 
 // ---- functions --------------------------------------------------------------------------------------------------------

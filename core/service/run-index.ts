@@ -3,7 +3,6 @@
  *
  * The axis counts ticks: an instruction is one, and each phase of an unwinding is one.
  */
-import { BailoutError } from '../errors.ts';
 import { eventCode } from '../trace/events.ts';
 import type { EventIndex } from '../trace/events.ts';
 import type { Hits } from '../trace/stretch.ts';
@@ -140,7 +139,9 @@ export class RunIndex {
 }
 
 interface Known {
+  /** How far the timeline was when it was made. */
   readonly events: number;
+  readonly frontier: number;
   readonly over: boolean;
   readonly index: RunIndex;
   columns?: RunColumns;
@@ -164,9 +165,7 @@ export class RunIndexes {
   columnsOf(run: number): RunColumns {
     const known = this.#of(run);
     const timeline = this.#timeline();
-    const found = timeline.runs[run];
-    if (found === undefined) throw new BailoutError('NO_RUN', `There is no run ${run}.`);
-    known.columns ??= runColumns(timeline.events, known.index, found, kfuncTest(timeline.object.programs));
+    known.columns ??= runColumns(timeline, known.index, kfuncTest(timeline.object.programs));
     return known.columns;
   }
 
@@ -181,11 +180,12 @@ export class RunIndexes {
     const timeline = this.#timeline();
     const found = this.#known.get(run);
     const events = timeline.events.length;
+    const frontier = timeline.frontier.step;
     // A run that is over gets no events any more.
-    if (found !== undefined && (found.over || found.events === events)) return found;
+    if (found !== undefined && (found.over || (found.events === events && found.frontier === frontier))) return found;
     const first = timeline.runs[run]?.first ?? timeline.first;
     const index = new RunIndex(timeline.events, run, first);
-    const known: Known = { events, over: timeline.runs[run]?.end !== undefined, index };
+    const known: Known = { events, frontier, over: timeline.runs[run]?.end !== undefined, index };
     this.#known.set(run, known);
     return known;
   }

@@ -112,6 +112,7 @@ function runPart(desk: Desk, session: Session): RunPart {
 }
 
 export function runSummary(desk: Desk, run: TimelineRun, index: number): RunSummary {
+  const input = desk.inputs.get(run);
   return {
     index,
     program: run.program.name,
@@ -120,6 +121,7 @@ export function runSummary(desk: Desk, run: TimelineRun, index: number): RunSumm
     ...(run.last === undefined ? {} : { last: run.last }),
     ...(run.end === undefined ? {} : { end: endView(run) }),
     throws: run.throws ?? desk.runs.of(index).throwSteps.length,
+    ...(input === undefined ? {} : { input }),
   };
 }
 

@@ -25,6 +25,9 @@ export function executeLine(desk: Desk, line: string): Executed {
     desk.stopped(after.stop);
   } else if (!desk.isRunning && before.timeline !== undefined) desk.stop = stopView('loaded', '');
   if (after.program !== before.program || after.profile !== before.profile) verifySelected(desk);
+  const [, packet] = /^\s*packet\s+(\S.*)$/.exec(line) ?? [];
+  if (packet !== undefined && !result.failed)
+    desk.input = `packet ${packet.length > 40 ? `${packet.slice(0, 40)}…` : packet}`;
   const everything =
     after.session !== before.session ||
     after.timeline !== before.timeline ||

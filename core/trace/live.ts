@@ -123,6 +123,10 @@ export class LiveTimeline implements Timeline {
     return this.#runs;
   }
 
+  get frontier(): Position {
+    return this.#frontier;
+  }
+
   get checkpoints(): number {
     return this.#kept.count;
   }

@@ -77,6 +77,10 @@ export class Replay implements Timeline {
     return this.#live.position;
   }
 
+  get frontier(): Position {
+    return this.last;
+  }
+
   get checkpoints(): number {
     return this.#live.checkpoints;
   }

@@ -84,6 +84,8 @@ export interface Timeline {
   readonly runs: readonly TimelineRun[];
   readonly position: Position;
   readonly first: Position;
+  /** The furthest moment that was ever reached. */
+  readonly frontier: Position;
   /** Moments from which others are reached. */
   readonly checkpoints: number;
   /** Runs what was begun to its end, without moving the present moment: afterwards all events of it are known. */

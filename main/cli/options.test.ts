@@ -17,6 +17,13 @@ function complaint(line: string): string {
 describe('reading the command line', () => {
   it('reads each command with its options, in any order', () => {
     expect(read('disasm a.o')).toEqual({ command: 'disasm', file: 'a.o' });
+    expect(read('serve')).toEqual({ command: 'serve', port: 0, open: false });
+    expect(read('serve a.bailout --port 8080 --open')).toEqual({
+      command: 'serve',
+      file: 'a.bailout',
+      port: 8080,
+      open: true,
+    });
     expect(read('inspect a.o --json')).toEqual({ command: 'inspect', file: 'a.o', json: true });
     expect(read('verify --log 2 a.o --profile linux --program p')).toEqual({
       command: 'verify',
