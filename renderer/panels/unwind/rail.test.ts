@@ -96,9 +96,13 @@ describe('folding', () => {
     expect([...openCards(cardsOf(view(2)), 800, new Map())]).toEqual(['frame-2', 'frame-1']);
   });
 
-  it('opens the present frame alone when there is not', () => {
+  it('opens the present frame when there is not, and what fits of the next', () => {
     expect([...openCards(cardsOf(view(2)), 200, new Map())]).toEqual(['frame-2']);
     expect([...openCards(cardsOf(view(5)), 200, new Map())]).toEqual(['frame-1']);
+    // Five heads of 45 pixels, less a gap; 48 pixels more for one entry, 88 for two.
+    expect([...openCards(cardsOf(view(0)), 217 + 48, new Map())]).toEqual(['frame-2']);
+    expect([...openCards(cardsOf(view(0)), 217 + 48 + 88, new Map())]).toEqual(['frame-2', 'frame-1']);
+    expect([...openCards(cardsOf(view(8)), 217 + 88, new Map())]).toEqual(['frame-1']);
   });
 
   it('leaves alone what was folded or opened by hand', () => {

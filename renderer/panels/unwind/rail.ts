@@ -82,8 +82,8 @@ export function progressOf(view: UnwindView): { readonly released: number; reado
 // ---- room ---------------------------------------------------------------------------------------------------------------
 
 /** Heights of what a rail is made of, in pixels: of an estimate nothing else depends than which cards are folded. */
-const GAP = 9;
-const HEAD = 38;
+const GAP = 8;
+const HEAD = 37;
 const ENTRY = 40;
 const LAST_PADDING = 8;
 
@@ -93,20 +93,34 @@ function heightOf(card: Card, open: boolean): number {
 }
 
 /**
- * Which frames show their entries. All of them when there is room; else the present one alone, so that a step opens one card
- * and folds one, and what is to come stays in sight. Cards that were opened or folded by hand stay so.
+ * Which frames show their entries: the present one, then as many as there is room for, those that come next before those that are done.
+ * So a step opens one card and folds one, and what is to come stays in sight. Cards that were opened or folded by hand stay so.
  */
 export function openCards(
   cards: readonly Card[],
   height: number,
   byHand: ReadonlyMap<string, boolean>,
 ): ReadonlySet<string> {
-  const all = cards.reduce((sum, card) => sum + heightOf(card, true), 0);
-  const roomy = all <= height;
   const open = new Set<string>();
-  for (const card of cards) {
-    const wanted = byHand.get(card.key) ?? (roomy || card.state === 'now');
-    if (card.kind === 'frame' && card.entries.length > 0 && wanted) open.add(card.key);
+  let room = height - cards.reduce((sum, card) => sum + heightOf(card, byHand.get(card.key) === true), 0) + GAP;
+  const rank = { now: 0, waiting: 1, done: 2 };
+  const frames = cards.filter((card) => card.kind === 'frame' && card.entries.length > 0);
+  // Of those that are done the last one is nearest.
+  const inOrder = [...frames].sort(
+    (a, b) => rank[a.state] - rank[b.state] || (frames.indexOf(a) - frames.indexOf(b)) * (a.state === 'done' ? -1 : 1),
+  );
+  let isFull = false;
+  for (const card of inOrder) {
+    const wanted = byHand.get(card.key);
+    if (wanted !== undefined) {
+      if (wanted) open.add(card.key);
+      continue;
+    }
+    const more = heightOf(card, true) - heightOf(card, false);
+    isFull ||= card.state !== 'now' && more > room;
+    if (isFull) continue;
+    open.add(card.key);
+    room -= more;
   }
   return open;
 }
