@@ -30,7 +30,7 @@ describe('a row of the table', () => {
 
   it('says where it was', () => {
     expect(whereText(ROW)).toBe('inspect');
-    expect(whereText({ ...ROW, line: 46, frame: 2 })).toBe('inspect:46 · frame 2');
+    expect(whereText({ ...ROW, line: 46, frame: 2 })).toBe('inspect:46');
   });
 
   it('has the colour of a throw when it is part of one', () => {

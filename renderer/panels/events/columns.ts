@@ -32,8 +32,8 @@ export function detailText({ args, value, detail }: EventRow): string {
   return [`${call}${result}`, detail].filter((part) => part !== '').join('  ');
 }
 
-export function whereText({ function: name, line, frame }: EventRow): string {
-  return `${name}${line === undefined ? '' : `:${line}`}${frame === 0 ? '' : ` · frame ${frame}`}`;
+export function whereText({ function: name, line }: EventRow): string {
+  return `${name}${line === undefined ? '' : `:${line}`}`;
 }
 
 /** Kinds that a throw is made of: they have its colour, and a sign. */

@@ -39,7 +39,8 @@ export function drawTree(context: CanvasRenderingContext2D, drawing: TreeDrawing
   // The failing path lies above the others.
   for (const isFailing of [false, true]) {
     context.strokeStyle = isFailing ? colours.throw : colours.line2;
-    context.lineWidth = (isFailing ? 2.5 : 2) / Math.min(1, Math.max(pose.scale, 0.3));
+    // Never thinner than can be seen, however small the tree is.
+    context.lineWidth = Math.max(isFailing ? 2.5 : 2, (isFailing ? 1.5 : 0.75) / pose.scale);
     context.beginPath();
     for (const node of seen) if (node.isFailing === isFailing) line(context, node);
     context.stroke();

@@ -174,7 +174,7 @@ export interface Pose {
   readonly y: number;
 }
 
-const LEAST_SCALE = 0.02;
+const LEAST_SCALE = 0.005;
 const MOST_SCALE = 3;
 /** Below this, words cannot be read. */
 const READABLE = 0.8;

@@ -28,7 +28,7 @@ export interface LogAsked {
   readonly visible: Readonly<Ref<boolean>>;
 }
 
-const PAUSE_MS = 120;
+const PAUSE_MS = 60;
 const NOTHING: SearchResult = { rows: [], total: 0 };
 
 export function useLog({ level, summary, visible }: LogAsked): LogView {

@@ -335,7 +335,7 @@ function addCounted(
     tallest = 0;
   };
   for (let i = first; i < end; i++) {
-    const x = Math.max(plot.left, xOf(from + i * stretch, plot.view, plot.left, width));
+    const x = Math.round(Math.max(plot.left, xOf(from + i * stretch, plot.view, plot.left, width)));
     if (x - column >= 2 * plot.grain) {
       flush(x);
       column = x;
