@@ -25,6 +25,9 @@ const PAGES = ADDRESS_LIMIT >> PAGE_SHIFT;
 /** Pages per node of the tree. */
 const NODE = 128;
 const NODES = PAGES / NODE;
+/** From so many pages on that are copied at once, so many share a buffer. */
+const MANY = 512;
+const SLAB = 16;
 
 /** A page's bytes, then its shadow bytes. */
 type Page = Uint8Array;
@@ -55,6 +58,9 @@ export class Pages {
   /** What memory was equal to when the dirty map was last cleared. */
   #base: PageTree = EMPTY;
   #copied = 0;
+  #isMany = false;
+  #slab = new ArrayBuffer(0);
+  #slabLeft = 0;
 
   /** Bytes that checkpoints have copied so far: what they cost. */
   get copiedBytes(): number {
@@ -64,6 +70,7 @@ export class Pages {
   capture(bytes: Uint8Array): PageTree {
     const nodes = [...this.#base.nodes];
     const fresh = new Set<number>();
+    this.#isMany = this.dirtyBytes(bytes) >= MANY * PAGE_RECORD;
     this.#eachDirty(bytes, (page) => {
       const index = Math.floor(page / NODE);
       let node: (Page | undefined)[];
@@ -76,6 +83,8 @@ export class Pages {
       node[page % NODE] = this.#copy(bytes, page);
     });
     this.#base = { nodes };
+    // A checkpoint keeps nothing of another's buffer.
+    this.#slabLeft = 0;
     return this.#base;
   }
 
@@ -123,11 +132,21 @@ export class Pages {
   #copy(bytes: Uint8Array, page: number): Page {
     const offset = page << PAGE_SHIFT;
     if (offset >= STACK_BASE && this.#isUnwritten(bytes, offset)) return UNWRITTEN_PAGE;
-    const record = new Uint8Array(PAGE_RECORD);
+    const record = this.#newRecord();
     record.set(bytes.subarray(offset, offset + PAGE_SIZE));
     record.set(bytes.subarray(SHADOW + (offset >> 3), SHADOW + (offset >> 3) + SHADOW_SIZE), PAGE_SIZE);
     this.#copied += PAGE_RECORD;
     return record;
+  }
+
+  /** Of many pages that are copied at once, some share a buffer: thousands of small ones are slow to make and to let go. */
+  #newRecord(): Page {
+    if (!this.#isMany) return new Uint8Array(PAGE_RECORD);
+    if (this.#slabLeft === 0) {
+      this.#slab = new ArrayBuffer(SLAB * PAGE_RECORD);
+      this.#slabLeft = SLAB;
+    }
+    return new Uint8Array(this.#slab, --this.#slabLeft * PAGE_RECORD, PAGE_RECORD);
   }
 
   #isUnwritten(bytes: Uint8Array, offset: number): boolean {

@@ -71,7 +71,7 @@ const RUN_WORK = 20_000;
 /** Instructions that run before anybody asks whether to go on: a quarter of a second, if each of them were a call of the kernel. */
 const PIECE = 250_000;
 /** Making and hashing one takes as long as copying and hashing so many bytes more than it copies. */
-const CHECKPOINT_WORK = 64 * 1024;
+const CHECKPOINT_WORK = 256 * 1024;
 /** A timer may arm itself for ever. */
 const MAX_CALLBACKS = 16;
 

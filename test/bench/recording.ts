@@ -1,4 +1,6 @@
 /** What recording costs: loops.ts recorded into a file, and run without anybody who listens, in one process and in turns. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { zstd } from '../../main/compression.ts';
 import { bundledKernelBtf } from '../../main/kernel-btf.ts';
 import { Kernel } from '../../core/kernel/kernel.ts';
@@ -52,8 +54,18 @@ export function measureRecording(loop: Loop, rounds: number): RecordingCost {
   return { loop, steps, plain: median(plain), ratio: median(ratios), bytesPerStep: bytes / steps };
 }
 
+/** What a round leaves behind is not the next one's: a machine's memory is large. */
+const collectGarbage = ((): (() => void) => {
+  setFlagsFromString('--expose-gc');
+  const gc: unknown = runInNewContext('gc');
+  return () => {
+    if (typeof gc === 'function') Reflect.apply(gc, undefined, []);
+  };
+})();
+
 /** Milliseconds of processor time: wall time would also measure what else the machine does. */
 function timed<T>(run: () => T): [number, T] {
+  collectGarbage();
   const start = process.cpuUsage();
   const result = run();
   const { user, system } = process.cpuUsage(start);
@@ -77,7 +89,7 @@ export function runPlain(source: RecordingSource): number {
 }
 
 /** As `bailout record` does it, but that the file goes nowhere. */
-function runRecorded(source: RecordingSource): { readonly steps: number; readonly bytes: number } {
+export function runRecorded(source: RecordingSource): { readonly steps: number; readonly bytes: number } {
   let bytes = 0;
   const writer = new FileWriter((part) => (bytes += part.length), zstd);
   const { runs } = record(source, { kernelBtf: bundledKernelBtf(), writer });
