@@ -68,10 +68,13 @@ export const useSession = defineStore('session', () => {
     {
       state: (next) => {
         if (next.revision < state.value.revision && connection.value === 'open' && next.revision !== 0) return;
-        if (!samePosition(next.position, state.value.position)) frame.value = 0;
-        state.value = next;
-        // A new session tells its pages by itself that it is there.
-        if (connection.value === 'connecting') connection.value = 'open';
+        const steps = next.epoch === state.value.epoch && !samePosition(next.position, state.value.position);
+        // Panels ask about the innermost frame then, which is what they show already.
+        if (steps && frame.value === 0 && connection.value === 'open') hold(next, apply);
+        else {
+          letGo();
+          apply(next);
+        }
       },
       progress: (next) => (progress.value = next),
     },
@@ -95,6 +98,13 @@ export const useSession = defineStore('session', () => {
     connection.value = 'lost';
     progress.value = undefined;
   });
+
+  function apply(next: SessionState): void {
+    if (!samePosition(next.position, state.value.position)) frame.value = 0;
+    state.value = next;
+    // A new session tells its pages by itself that it is there.
+    if (connection.value === 'connecting') connection.value = 'open';
+  }
 
   async function begin(): Promise<void> {
     const first = await tell(api.state());
@@ -194,6 +204,34 @@ let scheduled = false;
 let asking = false;
 let again = false;
 
+/**
+ * A state that has moved waits for the moment it has moved to, a little: then the whole page changes in one picture, and the
+ * browser does not draw one while the answer is on its way.
+ */
+const HOLD_MS = 25;
+let held: { readonly state: SessionState; readonly apply: (state: SessionState) => void } | undefined;
+let holding: ReturnType<typeof setTimeout> | undefined;
+/** What was asked about last and has been answered. */
+let answered: { readonly position: Position; readonly epoch: number } | undefined;
+
+function hold(state: SessionState, apply: (state: SessionState) => void): void {
+  held = { state, apply };
+  holding ??= setTimeout(land, HOLD_MS);
+  void ask();
+}
+
+function letGo(): void {
+  clearTimeout(holding);
+  holding = undefined;
+  held = undefined;
+}
+
+function land(): void {
+  const waiting = held;
+  letGo();
+  waiting?.apply(waiting.state);
+}
+
 /** All panels' wants of one moment go over the wire as one question. */
 function schedule(): void {
   if (scheduled) return;
@@ -211,9 +249,10 @@ async function ask(): Promise<void> {
     return;
   }
   const session = useSession();
-  const { position } = session.state;
+  const { position, epoch } = held?.state ?? session.state;
   const present = [...askers];
   if (position === undefined || present.length === 0) {
+    land();
     for (const { into, before } of present) into.value = before.value = undefined;
     return;
   }
@@ -221,7 +260,9 @@ async function ask(): Promise<void> {
   try {
     const wants: Wants = Object.assign({}, ...present.map((asker) => asker.wants));
     const moment = await session.tell(session.api.at(position, wants));
+    if (samePosition(held?.state.position, position)) land();
     if (moment === undefined) return;
+    answered = { position, epoch };
     for (const { into, before } of present) {
       if (!samePosition(into.value?.position, moment.position)) before.value = into.value;
       into.value = moment;
@@ -265,7 +306,13 @@ export function useMoment(wants: () => Wants | undefined, visible: Ref<boolean>)
     askers.add(asker);
     schedule();
   });
-  watch(() => [session.state.position, session.state.epoch], schedule);
+  watch(
+    () => [session.state.position, session.state.epoch],
+    () => {
+      const { position, epoch } = session.state;
+      if (answered?.epoch !== epoch || !samePosition(answered.position, position)) schedule();
+    },
+  );
   onScopeDispose(leave);
   return { now, before };
 }
