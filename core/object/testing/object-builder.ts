@@ -85,7 +85,8 @@ export class ObjectBuilder {
     const code = this.#code.get(section) ?? { bytes: [], functions: [] };
     const { instructions } = assemble(text.replaceAll(';', '\n'));
     code.functions.push({ name, start: code.bytes.length / SLOT_SIZE, length: instructions.length, spec });
-    code.bytes.push(...instructions.toBytes({ bigEndian: this.#bigEndian }));
+    // One by one: as arguments, a long function would not fit on the stack.
+    for (const byte of instructions.toBytes({ bigEndian: this.#bigEndian })) code.bytes.push(byte);
     this.#code.set(section, code);
     return this;
   }
