@@ -76,22 +76,20 @@ function heldView(session: Session, index: RunIndex, entry: LedgerEntry): Resour
   const rows = index.resource(entry.id);
   const position = rows === undefined ? undefined : session.timeline.events.rest.position(rows.acquired);
   const next = isUnwinding(machine) ? machine.unwinding?.steps[machine.phase] : undefined;
+  const isNext = next?.kind === 'release' && next.resource.id === entry.id;
   const holder = entry.before ? undefined : holderOf(machine, frames, entry);
   return {
     id: entry.id,
     typeName: entry.typeName,
     kind: entry.type,
     value: hex(entry.value),
-    state:
-      next?.kind === 'release' && next.resource.id === entry.id
-        ? 'releasing'
-        : isLeaked(machine, entry)
-          ? 'leaked'
-          : 'held',
+    state: isNext ? 'releasing' : isLeaked(machine, entry) ? 'leaked' : 'held',
     acquiredBy: entry.by,
     acquiredAt: acquiredAt(session.object, entry.at.program, entry.at.insn, position),
     place: holder?.place ?? '',
     frame: holder === undefined ? '' : (frames[holder.frame]?.name ?? ''),
+    // Its phase is next: who takes it back is decided.
+    ...(isNext ? { releasedBy: next.entry.release } : {}),
     unwound: false,
     before: entry.before,
   };
