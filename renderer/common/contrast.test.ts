@@ -6,6 +6,8 @@ describe('contrast', () => {
   it('goes from the same colour to black on white', () => {
     expect(contrast('#ffffff', '#000000')).toBeCloseTo(21);
     expect(contrast('#5aa9ff', '#5aa9ff')).toBe(1);
+    expect(luminance('#fff')).toBe(luminance('#ffffff'));
+    expect(luminance('#18f')).toBe(luminance('#1188ff'));
     expect(luminance('red')).toBe(0);
   });
 

@@ -1,8 +1,10 @@
 /** Which of two colours can be read on a third: for words on bars, whose colours differ between themes. */
 
-/** Relative luminance of `#rrggbb`, as WCAG 2 defines it. What is no such colour counts as black. */
+/** Relative luminance of `#rrggbb` or `#rgb`, as WCAG 2 defines it. What is no such colour counts as black. */
 export function luminance(colour: string): number {
-  const match = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(colour);
+  // Built style sheets have the short form wherever there is one.
+  const long = colour.replace(/^#([0-9a-f])([0-9a-f])([0-9a-f])$/i, '#$1$1$2$2$3$3');
+  const match = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(long);
   if (match === null) return 0;
   const [red, green, blue] = match.slice(1).map((part) => {
     const share = Number.parseInt(part, 16) / 255;

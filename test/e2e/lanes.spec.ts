@@ -128,7 +128,7 @@ test.describe('the events', () => {
 });
 
 test.describe('a rejection', () => {
-  test.use({ serveArgs: [[example('rejected.bpf.o')], { option: true }] });
+  test.use({ serveArgs: [example('rejected.bpf.o')] });
 
   test('is explained from its reason to what would do', async ({ bailout }) => {
     await preset(bailout, 'Verify');
