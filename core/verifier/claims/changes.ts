@@ -19,7 +19,9 @@ import {
   getU64,
   isConst,
 } from '../state/state.ts';
-import { NOT_INIT, SCALAR_VALUE, regTypeName } from '../state/types.ts';
+import type { StateNames } from '../print-state.ts';
+import { registerText } from '../print-state.ts';
+import { NOT_INIT, PTR_TO_STACK, SCALAR_VALUE } from '../state/types.ts';
 import { joinRows } from './rows.ts';
 
 /** The register that an instruction writes, and whether it reads it too. Undefined where it writes none, or jumps. */
@@ -71,20 +73,24 @@ export class Change {
     return joined ?? known;
   }
 
-  get text(): string | undefined {
+  /** In a few words; undefined where there is nothing to say. */
+  text(names: StateNames): string | undefined {
     const before = this.reads ? this.#before : undefined;
     const after = this.#after;
     if (this.#mixed || after === undefined || after[TYPE] === NOT_INIT) return undefined;
-    const what = before === undefined || before[TYPE] !== after[TYPE] ? kindText(after) : changeText(before, after);
+    const what =
+      before === undefined || before[TYPE] !== after[TYPE] ? kindText(names, after) : changeText(before, after);
     return what === '' ? undefined : `r${this.register}: ${what}`;
   }
 }
 
 /** What is known of a register, in a few words. */
-function kindText(w: Int32Array): string {
+function kindText(names: StateNames, w: Int32Array): string {
   if (w[TYPE] !== SCALAR_VALUE) {
-    const off = w[OFF]!;
-    return regTypeName(w[TYPE]!) + (off === 0 ? '' : off > 0 ? `+${off}` : String(off));
+    // As the log names it, without what stands in parentheses.
+    const name = registerText(names, 0, w, 0).replace(/\(.*$/s, '');
+    const off = w[TYPE] === PTR_TO_STACK ? 0 : w[OFF]!;
+    return name + (off === 0 ? '' : off > 0 ? `+${off}` : String(off));
   }
   if (isConst(w, 0)) return String(getS64(w, VALUE));
   const umin = getU64(w, UMIN);
@@ -92,12 +98,15 @@ function kindText(w: Int32Array): string {
   const smin = getS64(w, SMIN);
   const smax = getS64(w, SMAX);
   if (umin === 0n && umax === MAX_U64) {
-    if (smin !== MIN_S64 || smax !== MAX_S64) return `${smin} … ${smax}`;
+    if (smin !== MIN_S64 || smax !== MAX_S64) return `${short(smin)} … ${short(smax)}`;
     return '';
   }
-  return umin === 0n ? `umax ${umax}` : `${umin} … ${umax}`;
+  // What any load of 32 bits is tells nothing.
+  if (umin === 0n && umax === MAX_U32) return '';
+  return umin === 0n ? `umax ${short(umax)}` : `${short(umin)} … ${short(umax)}`;
 }
 
+const MAX_U32 = 0xffff_ffffn;
 const MAX_U64 = 0xffff_ffff_ffff_ffffn;
 const MAX_S64 = 0x7fff_ffff_ffff_ffffn;
 const MIN_S64 = -0x8000_0000_0000_0000n;

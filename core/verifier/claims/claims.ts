@@ -70,7 +70,7 @@ export interface Claims {
 
 /** What an instruction does to the register that it writes: `r6: umax 255 → 2040`. Undefined where nothing is gained by saying it. */
 export function claimChange(claims: Claims, insn: number): string | undefined {
-  return claims.changes.get(insn)?.text;
+  return claims.changes.get(insn)?.text(claims.names);
 }
 
 /** Something that is held before an instruction. */
