@@ -169,7 +169,6 @@ async function onProgram(browser: Browser, file: string): Promise<Row[]> {
     await page.keyboard.press('Alt+1');
     // The layout shows the log twice; this one is on the screen.
     const lines = '[data-panel="log@2"]';
-    await page.locator(lines).getByRole('status').waitFor();
     await page.locator(lines).getByRole('button', { name: '2', exact: true }).click();
     await page.locator(lines).getByText('R10=fp0').first().waitFor();
     const logFrames = await scrollFrames(page, lines);
