@@ -1,6 +1,7 @@
 /** The host of the real command line: files, standard output, the bundled kernel types. */
-import { openSync, readFileSync, writeSync } from 'node:fs';
+import { openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { BailoutError } from '../../core/errors.ts';
+import { refusalOfSize } from '../../core/protocol/files.ts';
 import { bundledKernelBtf } from '../kernel-btf.ts';
 import { COLOURED, PLAIN, wantsColour } from './format/style.ts';
 import type { Host } from './host.ts';
@@ -18,8 +19,11 @@ function errorCode(error: unknown): string {
 
 export function readFile(path: string): Uint8Array {
   try {
+    const refusal = refusalOfSize(path, statSync(path).size);
+    if (refusal !== undefined) throw new BailoutError(refusal.code, refusal.message, { hint: refusal.hint });
     return readFileSync(path);
   } catch (cause) {
+    if (cause instanceof BailoutError) throw cause;
     const code = errorCode(cause);
     throw new BailoutError('FILE_UNREADABLE', `${path} cannot be read: ${REASONS[code] ?? code}.`, { cause });
   }

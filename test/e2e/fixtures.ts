@@ -3,7 +3,7 @@
  * Bailout's insides is used here: what a test sees is what a user sees.
  */
 import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +24,16 @@ export function example(name: string): string {
 export interface Served {
   readonly address: string;
   readonly process: ChildProcess;
+}
+
+/** What the command line prints of something: the same bundle, another way in. */
+export function commandLine(...args: string[]): { readonly status: number | null; readonly errors: string } {
+  const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'dist/bailout.mjs'), ...args], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  return { status, errors: stderr };
 }
 
 /** Starts the host, and waits for the line with its address. */

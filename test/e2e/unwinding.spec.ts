@@ -1,6 +1,13 @@
 /** The show-piece: the throw, frames that come off one by one with what each held, and all of it backwards. */
+import type { Page } from '@playwright/test';
 import { expect, test } from './fixtures.ts';
-import { panel, runToThrow, where } from './page.ts';
+import { go, panel, runToThrow, settled, where } from './page.ts';
+
+/** How many resources the ledger says are held. */
+async function held(page: Page): Promise<number> {
+  await settled(page);
+  return Number(/now (\d+)/.exec(await panel(page, 'resources').innerText())?.[1]);
+}
 
 test('the first thing that a newcomer sees: F5, and the example stands at its throw', async ({ bailout }) => {
   await runToThrow(bailout);
@@ -25,56 +32,63 @@ test('phase by phase the frames are left, what they hold is released, and backwa
 }) => {
   await runToThrow(bailout);
   const unwind = panel(bailout, 'unwind');
-  const resources = panel(bailout, 'resources');
-  const held = async (): Promise<number> => Number(/now (\d+)/.exec(await resources.innerText())?.[1]);
-  expect(await held()).toBe(4);
-
-  const rail = unwind.getByRole('list', { name: 'Phases of the unwinding' });
-  await rail.focus();
-  const seen: number[] = [await held()];
   const phases = Number(/unwinding \d+ of (\d+)/.exec(await where(bailout).innerText())?.[1]);
   expect(phases).toBeGreaterThan(8);
-  for (let phase = 1; phase <= phases - 1; phase++) {
-    await rail.press('ArrowDown');
+  const seen = [await held(bailout)];
+  expect(seen).toEqual([4]);
+
+  await unwind.getByRole('list', { name: 'Phases of the unwinding' }).focus();
+  for (let phase = 1; phase < phases; phase++) {
+    await go(bailout, 'ArrowDown');
     await expect(where(bailout)).toContainText(`unwinding ${phase} of ${phases}`);
-    await expect(unwind)
-      .toContainText(`phase ${phase} of ${phases}`, { useInnerText: true })
-      .catch(() => undefined);
-    seen.push(await held());
+    seen.push(await held(bailout));
   }
-  // Never more than before, and nothing is left.
-  expect(seen.every((count, i) => i === 0 || count <= seen[i - 1]!)).toBe(true);
+  // One after the other, never more than before, and nothing is left.
+  for (const [i, count] of seen.slice(1).entries()) expect([seen[i]!, seen[i]! - 1]).toContain(count);
   expect(seen.at(-1)).toBe(0);
   await expect(unwind).toContainText('4 of 4 let go');
 
   for (let phase = phases - 2; phase >= 0; phase--) {
-    await rail.press('ArrowUp');
+    await go(bailout, 'ArrowUp');
     await expect(where(bailout)).toContainText(`unwinding ${phase} of ${phases}`);
-    await expect.poll(held).toBe(seen[phase]);
+    expect(await held(bailout)).toBe(seen[phase]);
   }
+  await expect(unwind).toContainText('0 of 4 let go');
 });
 
 test('a resource is told where it is held, who lets it go, and when it was', async ({ bailout }) => {
   await runToThrow(bailout);
-  const resources = panel(bailout, 'resources');
-  const record = resources.locator('[data-resource]', { hasText: 'ringbuf record' }).last();
+  const record = panel(bailout, 'resources').locator('[data-resource]', { hasText: 'ringbuf record' }).last();
   await expect(record).toContainText('held');
   await expect(record).toContainText('write_sample r9');
-  // A click on the entry goes to the phase that lets it go.
-  const entry = panel(bailout, 'unwind').getByRole('button', {
-    name: /ringbuf record .* Go to where bpf_ringbuf_discard/,
-  });
-  await entry.click();
+  // A click on its entry goes to the phase that lets it go.
+  await panel(bailout, 'unwind')
+    .getByRole('button', { name: /ringbuf record .* Go to where bpf_ringbuf_discard/ })
+    .click();
+  await expect(record).toContainText('releasing');
+  await expect(where(bailout)).not.toContainText('unwinding 0 of');
+  await panel(bailout, 'unwind').getByRole('list', { name: 'Phases of the unwinding' }).focus();
+  await go(bailout, 'ArrowDown');
   await expect(record).toContainText('bpf_ringbuf_discard');
+});
+
+test('where a resource was acquired is a click away', async ({ bailout }) => {
+  await runToThrow(bailout);
+  const record = panel(bailout, 'resources').locator('[data-resource]', { hasText: 'ringbuf record' }).last();
+  await record.getByRole('button', { name: /insn 52/ }).click();
+  await expect(panel(bailout, 'code').getByRole('row', { selected: true })).toContainText('bpf_ringbuf_reserve');
+  await record.getByRole('button', { name: 'acquired' }).click();
+  await expect(where(bailout)).not.toContainText('unwinding');
+  await expect(panel(bailout, 'code').locator('[aria-current=true]')).toContainText('bpf_ringbuf_reserve');
 });
 
 test('F5 goes on to the end, Alt+F5 back to the throw and to the start', async ({ bailout }) => {
   await runToThrow(bailout);
   const thrown = await where(bailout).innerText();
-  await bailout.keyboard.press('F5');
+  await go(bailout, 'F5');
   await expect(where(bailout)).not.toContainText('unwinding 0 of');
-  await bailout.keyboard.press('Alt+F5');
+  await go(bailout, 'Alt+F5');
   await expect(where(bailout)).toHaveText(thrown, { useInnerText: true });
-  await bailout.keyboard.press('Alt+F5');
+  await go(bailout, 'Alt+F5');
   await expect(where(bailout)).toContainText('step 0 of');
 });
