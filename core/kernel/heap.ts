@@ -106,7 +106,7 @@ export class Heap {
   }
 
   objects(): readonly HeapObject[] {
-    return [...this.#objects.values()];
+    return this.#objects.values();
   }
 
   /** Counts a further reference; false when the object is already gone. */

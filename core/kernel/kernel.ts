@@ -61,7 +61,7 @@ export interface KernelCheckpoint {
   readonly tailCalls: number;
   readonly running: number;
   readonly outputLength: number;
-  readonly output: readonly OutputLine[];
+  readonly output: OutputLine[];
   readonly answered: readonly (readonly [string, number])[];
 }
 
@@ -94,7 +94,9 @@ export class Kernel {
   readonly #answers: ReadonlyMap<string, readonly AnswerScenario[]>;
   #answered = new Map<string, number>();
   #running = -1;
+  /** Shared with checkpoints: only ever appended to. */
   #output: OutputLine[] = [];
+  #outputLength = 0;
   readonly #scratch: number;
   #callName = '';
   #callProgram = '';
@@ -321,12 +323,19 @@ export class Kernel {
   // ---- output ---------------------------------------------------------------------------------------------------------
 
   get output(): readonly OutputLine[] {
-    return this.#output;
+    return this.#ownOutput();
   }
 
   print(line: OutputLine): void {
-    this.#output.push(line);
+    this.#ownOutput().push(line);
+    this.#outputLength++;
     this.observer.printed?.(line);
+  }
+
+  /** After going back the lines that came later are those of other checkpoints still. */
+  #ownOutput(): OutputLine[] {
+    if (this.#output.length > this.#outputLength) this.#output = this.#output.slice(0, this.#outputLength);
+    return this.#output;
   }
 
   // ---- checkpoints ----------------------------------------------------------------------------------------------------
@@ -346,7 +355,7 @@ export class Kernel {
       tailCalls: this.tailCalls,
       running: this.#running,
       // Lines are only ever appended: checkpoints share the array and remember how far it went.
-      outputLength: this.#output.length,
+      outputLength: this.#outputLength,
       output: this.#output,
       answered: [...this.#answered],
     };
@@ -365,7 +374,8 @@ export class Kernel {
     this.cpu = checkpoint.cpu;
     this.tailCalls = checkpoint.tailCalls;
     this.#running = checkpoint.running;
-    this.#output = checkpoint.output.slice(0, checkpoint.outputLength);
+    this.#output = checkpoint.output;
+    this.#outputLength = checkpoint.outputLength;
     this.#answered = new Map(checkpoint.answered);
   }
 

@@ -143,6 +143,13 @@ export class Ledger {
     return entry;
   }
 
+  /** Whether something with this value is held, or lies in a map or collection. */
+  knows(value: bigint): boolean {
+    if (this.#stored.has(value)) return true;
+    for (const entry of this.#held.values()) if (entry.value === value) return true;
+    return false;
+  }
+
   /** The newest entry of a kind and value. */
   find(type: ResourceKind, value: bigint): LedgerEntry | undefined {
     let found: LedgerEntry | undefined;

@@ -35,7 +35,14 @@ export interface Allocation {
 /** State of the heap: plain data, whose unchanged pages are shared between checkpoints. Its shape is the implementation's own. */
 export type MemoryCheckpoint = unknown;
 
+/** Hears of each allocation, and of its end. */
+export interface AllocationObserver {
+  allocated(offset: number): void;
+  freed(offset: number): void;
+}
+
 export interface Memory {
+  observer: AllocationObserver | undefined;
   /** The whole linear memory. Both views are invalid once {@link allocate} has returned: fetch them again. */
   readonly bytes: Uint8Array;
   readonly view: DataView;

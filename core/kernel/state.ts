@@ -1,11 +1,36 @@
-/** Small tables of the kernel that live beside linear memory, and how they are captured: once per change, not once per checkpoint. */
+/**
+ * Small tables of the kernel that live beside linear memory, and how they are captured: by what changed, not once per checkpoint. What
+ * a checkpoint and going back to one costs depends on how much lies between two moments, however many entries there are.
+ */
 
-export type StateMapCheckpoint<K, V> = readonly (readonly [K, V])[];
+interface Change<K, V> {
+  readonly key: K;
+  /** undefined: there was no entry. */
+  readonly before: V | undefined;
+  readonly after: V | undefined;
+}
 
-/** A Map whose values are never changed in place, so that a checkpoint is a list of its entries, made again only after a change. */
-export class StateMap<K, V> {
+/** The contents of a table at a moment: all of them, or what changed since another. Never written once it is made. */
+export interface StateMapCheckpoint<K, V> {
+  readonly base: StateMapCheckpoint<K, V> | undefined;
+  /** Since the base; without one, all entries. */
+  readonly changes: readonly Change<K, V>[];
+  /** Checkpoints below it, down to one that has all entries. */
+  readonly depth: number;
+  /** Changes in these and in itself. */
+  readonly weight: number;
+}
+
+/** So many changes are always cheaper than writing a table out. */
+const LIGHT = 32;
+
+/** A Map whose values are never changed in place. */
+export class StateMap<K extends number | string | bigint, V extends object | number | string> {
   #entries = new Map<K, V>();
-  #checkpoint: StateMapCheckpoint<K, V> | undefined;
+  /** What the entries were when the last checkpoint was taken or gone back to. */
+  #base: StateMapCheckpoint<K, V> = { base: undefined, changes: [], depth: 0, weight: 0 };
+  /** What the keys stood for then that were written since. */
+  readonly #before = new Map<K, V | undefined>();
 
   get size(): number {
     return this.#entries.size;
@@ -20,38 +45,77 @@ export class StateMap<K, V> {
   }
 
   set(key: K, value: V): void {
+    this.#remember(key);
     this.#entries.set(key, value);
-    this.#checkpoint = undefined;
   }
 
   delete(key: K): boolean {
-    const existed = this.#entries.delete(key);
-    if (existed) this.#checkpoint = undefined;
-    return existed;
+    if (!this.#entries.has(key)) return false;
+    this.#remember(key);
+    return this.#entries.delete(key);
   }
 
-  clear(): void {
-    this.#entries.clear();
-    this.#checkpoint = undefined;
+  /** In the order of the keys: in which order they were written may differ where one went back in between. */
+  values(): readonly V[] {
+    return this.entries().map(([, value]) => value);
   }
 
-  /** In the order of insertion. */
-  values(): IterableIterator<V> {
-    return this.#entries.values();
-  }
-
-  entries(): IterableIterator<[K, V]> {
-    return this.#entries.entries();
+  entries(): readonly (readonly [K, V])[] {
+    return [...this.#entries].sort(([a], [b]) => (a < b ? -1 : 1));
   }
 
   checkpoint(): StateMapCheckpoint<K, V> {
-    this.#checkpoint ??= [...this.#entries];
-    return this.#checkpoint;
+    if (this.#before.size === 0) return this.#base;
+    const changes: Change<K, V>[] = [];
+    for (const [key, before] of this.#before) changes.push({ key, before, after: this.#entries.get(key) });
+    this.#before.clear();
+    const { depth, weight } = this.#base;
+    if (weight + changes.length <= this.#entries.size + LIGHT) {
+      this.#base = { base: this.#base, changes, depth: depth + 1, weight: weight + changes.length };
+    } else {
+      // As many changes were written down since all entries were: doing that again costs no more.
+      const all = [...this.#entries].map(([key, after]): Change<K, V> => ({ key, before: undefined, after }));
+      this.#base = { base: undefined, changes: all, depth: 0, weight: 0 };
+    }
+    return this.#base;
   }
 
   restore(checkpoint: StateMapCheckpoint<K, V>): void {
-    this.#entries = new Map(checkpoint);
-    this.#checkpoint = checkpoint;
+    for (const [key, before] of this.#before) this.#put(key, before);
+    this.#before.clear();
+    if (checkpoint === this.#base) return;
+    this.#moveTo(checkpoint);
+    this.#base = checkpoint;
+  }
+
+  /** From the contents of the base to another's: down to the one that both come from, and up from there. */
+  #moveTo(to: StateMapCheckpoint<K, V>): void {
+    const up: StateMapCheckpoint<K, V>[] = [];
+    let from: StateMapCheckpoint<K, V> = this.#base;
+    let target: StateMapCheckpoint<K, V> = to;
+    while (from !== target) {
+      if (target.base !== undefined && target.depth >= from.depth) {
+        up.push(target);
+        target = target.base;
+      } else if (from.base !== undefined) {
+        for (const { key, before } of from.changes) this.#put(key, before);
+        from = from.base;
+      } else {
+        this.#entries.clear();
+        up.push(target);
+        break;
+      }
+    }
+    for (const { changes } of up.reverse()) for (const { key, after } of changes) this.#put(key, after);
+  }
+
+  #put(key: K, value: V | undefined): void {
+    if (value === undefined) this.#entries.delete(key);
+    else this.#entries.set(key, value);
+  }
+
+  #remember(key: K): void {
+    if (!this.#before.has(key)) this.#before.set(key, this.#entries.get(key));
   }
 }
 

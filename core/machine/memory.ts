@@ -8,7 +8,7 @@
  */
 import { BailoutError } from '../errors.ts';
 import { KernelFault } from '../kernel/behaviour.ts';
-import type { Access, Allocation, Fault, Memory } from '../kernel/memory.ts';
+import type { Access, Allocation, AllocationObserver, Fault, Memory } from '../kernel/memory.ts';
 import { POINTER_TAG } from '../kernel/memory.ts';
 import { Allocator } from './allocator.ts';
 import {
@@ -45,6 +45,7 @@ const halves = new Uint32Array(whole.buffer);
 const SHADOW_OF: Readonly<Record<Access, number>> = { rw: 0, ro: SHADOW_READ_ONLY, trap: SHADOW_TRAP, none: 0 };
 
 export class LinearMemory implements Memory {
+  observer: AllocationObserver | undefined;
   readonly wasm: WasmMemory;
   #bytes: Uint8Array;
   #view: DataView;
@@ -84,6 +85,7 @@ export class LinearMemory implements Memory {
       this.#shade(offset, Math.ceil(size / 8) * 8, 0, 0);
     }
     this.protect(offset, size, options.access ?? 'rw');
+    this.observer?.allocated(offset);
     return offset;
   }
 
@@ -96,6 +98,7 @@ export class LinearMemory implements Memory {
       );
     }
     this.#shade(offset, size, SHADOW_FREED, 8);
+    this.observer?.freed(offset);
   }
 
   protect(offset: number, size: number, access: Access): void {

@@ -10,7 +10,7 @@ import type { RecordingSource } from '../../core/trace/recording.ts';
 import { Replay } from '../../core/trace/replay.ts';
 import { loopSource } from '../../core/trace/testing/recordings.ts';
 import type { Row } from './report.ts';
-import { best } from './report.ts';
+import { best, percentile, percentiles } from './report.ts';
 
 /** About 8,200 steps each. */
 const ROUNDS = 12_200;
@@ -122,13 +122,4 @@ function timed(run: () => unknown): number {
   const start = performance.now();
   run();
   return performance.now() - start;
-}
-
-function percentile(times: readonly number[], part: number): number {
-  const sorted = [...times].sort((a, b) => a - b);
-  return sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)] ?? 0;
-}
-
-function percentiles(times: readonly number[]): string {
-  return `p50 ${percentile(times, 0.5).toFixed(1)} ms, p99 ${percentile(times, 0.99).toFixed(1)} ms`;
 }

@@ -56,7 +56,9 @@ export class Contexts {
   build(program: Program, scenario: ContextScenario): bigint {
     this.#result = 0n;
     this.#overridden = undefined;
-    this.current = buildFor(this.kernel, program, scenario);
+    const { belongings } = this.kernel.world;
+    belongings.letGo();
+    this.current = belongings.gather(() => buildFor(this.kernel, program, scenario));
     return this.kernel.memory.pointer(this.current.offset);
   }
 

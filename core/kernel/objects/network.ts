@@ -74,7 +74,7 @@ export function defaultSocket(world: World): number {
     remote: '192.0.2.1',
     remotePort: 1234,
   };
-  return known === 0 ? makeSocketFrom(world, scenario, 'socket:') : known;
+  return known === 0 ? world.belongings.keep(() => makeSocketFrom(world, scenario, 'socket:')) : known;
 }
 
 function makeSocketFrom(world: World, scenario: SocketScenario, name: string): number {
@@ -109,7 +109,8 @@ export function socketView(world: World, socket: number, struct: 'bpf_sock' | 'b
   const label = `${struct} of ${world.at(socket)?.name ?? 'socket'}`;
   const known = world.viewsOf(socket).find((view) => memory.allocationAt(view)?.label === label);
   if (known !== undefined) return known;
-  const view = memory.allocate(layouts.struct(struct).size, { access: 'ro', label });
+  // It goes with the socket.
+  const view = world.belongings.keep(() => memory.allocate(layouts.struct(struct).size, { access: 'ro', label }));
   world.addView(view, socket);
   if (struct === 'bpf_sock') fillSocketView(world, socket, view);
   else fillTcpView(world, socket, view);

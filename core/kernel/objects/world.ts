@@ -11,6 +11,8 @@ import { readField, writeField } from '../layout.ts';
 import type { ScenarioValue } from '../scenario.ts';
 import type { StateMapCheckpoint } from '../state.ts';
 import { StateMap } from '../state.ts';
+import type { BelongingsCheckpoint } from './belongings.ts';
+import { Belongings } from './belongings.ts';
 import { makeDevice, makeNamespace, makeSocket, socketView } from './network.ts';
 import { cgroupAncestor, cgroupOfTask, makeCgroup, makeFile, makeTask } from './tasks.ts';
 import { writeFields, writeValue } from './values.ts';
@@ -31,6 +33,7 @@ export interface WorldCheckpoint {
   readonly texts: StateMapCheckpoint<number, string>;
   readonly views: StateMapCheckpoint<number, number>;
   readonly perCpu: StateMapCheckpoint<number, number>;
+  readonly belongings: BelongingsCheckpoint;
 }
 
 export class World {
@@ -44,8 +47,11 @@ export class World {
   /** Per-CPU variables and their stride. */
   readonly #perCpu = new StateMap<number, number>();
 
+  readonly belongings: Belongings;
+
   constructor(kernel: Kernel) {
     this.kernel = kernel;
+    this.belongings = new Belongings(kernel);
   }
 
   // ---- finding --------------------------------------------------------------------------------------------------------
@@ -61,7 +67,11 @@ export class World {
   /** The offset of a named object, or 0. */
   find(name: string): number {
     const known = this.#byName.get(name);
-    if (known !== undefined) return known;
+    return known ?? this.belongings.keep(() => this.#make(name));
+  }
+
+  /** What has a name is there for all runs. */
+  #make(name: string): number {
     const [kind, id = ''] = splitName(name);
     switch (kind) {
       case 'task':
@@ -101,7 +111,7 @@ export class World {
   }
 
   all(): readonly KernelObject[] {
-    return [...this.#objects.values()];
+    return this.#objects.values();
   }
 
   get currentTask(): number {
@@ -172,7 +182,10 @@ export class World {
   }
 
   viewsOf(object: number): readonly number[] {
-    return [...this.#views.entries()].filter(([, of]) => of === object).map(([view]) => view);
+    return this.#views
+      .entries()
+      .filter(([, of]) => of === object)
+      .map(([view]) => view);
   }
 
   // ---- references -----------------------------------------------------------------------------------------------------
@@ -187,13 +200,18 @@ export class World {
       this.#count(object, Math.max(object.references - 1, 0));
       return false;
     }
-    this.#objects.delete(object.offset);
-    for (const view of this.viewsOf(object.offset)) {
+    return this.remove(object.offset);
+  }
+
+  /** Ends the object at an offset, however many references there are. Returns whether there was one. */
+  remove(offset: number): boolean {
+    if (!this.#objects.delete(offset)) return false;
+    for (const view of this.viewsOf(offset)) {
       this.#views.delete(view);
       this.kernel.memory.free(view);
     }
-    this.#texts.delete(object.offset);
-    this.kernel.memory.free(object.offset);
+    this.#texts.delete(offset);
+    this.kernel.memory.free(offset);
     return true;
   }
 
@@ -235,7 +253,9 @@ export class World {
     const size = btf.resolveSize(btf.typeId(btfId)) ?? 8;
     const stride = (size + 7) & ~7;
     const perCpu = this.#isPerCpu(btfId);
-    const offset = memory.allocate(perCpu ? stride * this.kernel.cpus : size, { label: name, access: 'ro' });
+    const offset = this.belongings.keep(() =>
+      memory.allocate(perCpu ? stride * this.kernel.cpus : size, { label: name, access: 'ro' }),
+    );
     this.#byName.set(key, offset);
     if (perCpu) this.#perCpu.set(offset, stride);
     const value = this.kernel.scenario.variables?.[name];
@@ -252,7 +272,7 @@ export class World {
     const key = `symbol:${name}`;
     let offset = this.#byName.get(key);
     if (offset === undefined) {
-      offset = this.kernel.memory.allocate(8, { label: name, access: 'none' });
+      offset = this.belongings.keep(() => this.kernel.memory.allocate(8, { label: name, access: 'none' }));
       this.#byName.set(key, offset);
     }
     return this.kernel.memory.pointer(offset);
@@ -278,6 +298,7 @@ export class World {
       texts: this.#texts.checkpoint(),
       views: this.#views.checkpoint(),
       perCpu: this.#perCpu.checkpoint(),
+      belongings: this.belongings.checkpoint(),
     };
   }
 
@@ -287,6 +308,7 @@ export class World {
     this.#texts.restore(checkpoint.texts);
     this.#views.restore(checkpoint.views);
     this.#perCpu.restore(checkpoint.perCpu);
+    this.belongings.restore(checkpoint.belongings);
   }
 }
 

@@ -3,7 +3,7 @@
  * nothing of the machine. Freed ranges are never used again.
  */
 import { BailoutError } from '../../errors.ts';
-import type { Access, Allocation, Fault, Memory, MemoryCheckpoint } from '../memory.ts';
+import type { Access, Allocation, AllocationObserver, Fault, Memory, MemoryCheckpoint } from '../memory.ts';
 import { POINTER_TAG } from '../memory.ts';
 
 const CODES: Record<Access, number> = { none: 1, ro: 2, rw: 3, trap: 4 };
@@ -17,6 +17,7 @@ interface Snapshot {
 }
 
 export class TestMemory implements Memory {
+  observer: AllocationObserver | undefined;
   bytes = new Uint8Array(1 << 20);
   view = new DataView(this.bytes.buffer);
   #access = new Uint8Array(1 << 20);
@@ -31,6 +32,7 @@ export class TestMemory implements Memory {
     if (this.#top > this.bytes.length) this.#grow(Math.max(this.#top, this.bytes.length * 2));
     this.#allocations.push({ offset, size, label: options.label ?? '', freed: false });
     this.protect(offset, size, options.access ?? 'rw');
+    this.observer?.allocated(offset);
     return offset;
   }
 
@@ -42,6 +44,7 @@ export class TestMemory implements Memory {
     }
     this.#allocations[index] = { ...allocation, freed: true };
     this.#access.fill(FREED, offset, offset + allocation.size);
+    this.observer?.freed(offset);
   }
 
   protect(offset: number, size: number, access: Access): void {

@@ -21,8 +21,8 @@ import { scenarioOf } from './run.ts';
 import { explained } from './verify.ts';
 
 const WHOLE_CAPTURE = /\.(?:pcap|pcapng|cap)$/i;
-/** More belong into several recordings: each run keeps a checkpoint when it is replayed. */
-const MAX_RUNS = 2000;
+/** More belong into several recordings: what is known of so many runs, and the way to each of them, fits into 512 MB. */
+const MAX_RUNS = 25_000;
 
 export async function recordCommand(request: RecordRequest, host: Host): Promise<ExitStatus> {
   const object = loadFile(host, request.file);
@@ -104,7 +104,7 @@ function contextsOf(request: RecordRequest, context: ContextScenario, host: Host
         'RECORD_TOO_MANY',
         `${baseName(packet)} holds more than the ${MAX_RUNS} packets that one recording takes.`,
         {
-          hint: 'Cut the capture in pieces: editcap -c 2000 IN OUT.',
+          hint: `Cut the capture in pieces: editcap -c ${MAX_RUNS} IN OUT.`,
         },
       );
     }
