@@ -1,3 +1,4 @@
+import type { CodeNote } from '../../../core/protocol/code.ts';
 import { describe, expect, it } from 'vitest';
 import type { CodeRow } from '../../../core/protocol/code.ts';
 import type { BreakpointView } from '../../../core/protocol/state.ts';
@@ -76,4 +77,14 @@ describe('going through places', () => {
     expect(nextRow([2, 5, 9], 1, -1)).toBe(9);
     expect(nextRow([], 1, 1)).toBeUndefined();
   });
+});
+
+it('rows whose notes are as they were keep them: nothing is drawn again for nothing', () => {
+  const note = (text: string): CodeNote => ({ insn: 8, kind: 'value', text });
+  const first = notesByInsn({ hits: [1, 2], notes: [note('r1 = 7')] }, 7);
+  const second = notesByInsn({ hits: [1, 2], notes: [note('r1 = 8')] }, 7, first);
+  expect(second.get(7)).toBe(first.get(7));
+  expect(second.get(8)).toEqual({ hits: 2, notes: [note('r1 = 8')] });
+  const third = notesByInsn({ hits: [1, 3], notes: [note('r1 = 8')] }, 7, second);
+  expect(third.get(8)?.hits).toBe(3);
 });

@@ -36,8 +36,15 @@ export interface RowNotes {
   readonly notes: readonly CodeNote[];
 }
 
-/** Notes by instruction, of an answer that begins at `from`. */
-export function notesByInsn({ hits, notes }: CodeNotes, from: number): ReadonlyMap<number, RowNotes> {
+/**
+ * Notes by instruction, of an answer that begins at `from`. What is as it was `before` is the same object, so that only rows that
+ * changed are drawn again.
+ */
+export function notesByInsn(
+  { hits, notes }: CodeNotes,
+  from: number,
+  before: ReadonlyMap<number, RowNotes> = new Map(),
+): ReadonlyMap<number, RowNotes> {
   const by = new Map<number, { hits: number; notes: CodeNote[] }>();
   for (const [i, count] of hits.entries()) by.set(from + i, { hits: count, notes: [] });
   for (const note of notes) {
@@ -45,7 +52,17 @@ export function notesByInsn({ hits, notes }: CodeNotes, from: number): ReadonlyM
     if (row === undefined) by.set(note.insn, { hits: -1, notes: [note] });
     else row.notes.push(note);
   }
-  return by;
+  return new Map(Array.from(by, ([insn, now]) => [insn, sameNotes(before.get(insn), now) ?? now]));
+}
+
+/** The older of two that say the same. */
+function sameNotes(before: RowNotes | undefined, now: RowNotes): RowNotes | undefined {
+  if (before?.hits !== now.hits || before.notes.length !== now.notes.length) return undefined;
+  const isSame = before.notes.every((note, i) => {
+    const other = now.notes[i];
+    return note.kind === other?.kind && note.text === other.text;
+  });
+  return isSame ? before : undefined;
 }
 
 /** Instructions `from` up to `to` that rows speak of; undefined when there is none among them. */

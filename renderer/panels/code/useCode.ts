@@ -95,7 +95,8 @@ export function useCode(visible: Ref<boolean>): Code {
     asking = true;
     try {
       const answer = await session.tell(session.api.codeNotes(name, insns.from, insns.to, session.frame));
-      if (answer !== undefined && shown.value?.summary.program === name) notes.value = notesByInsn(answer, insns.from);
+      if (answer !== undefined && shown.value?.summary.program === name)
+        notes.value = notesByInsn(answer, insns.from, notes.value);
     } finally {
       asking = false;
       if (again) {
