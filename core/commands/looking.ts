@@ -16,11 +16,14 @@ import {
   symbolOf,
   unwindingView,
 } from '../debugger/inspect.ts';
+import type { RunView } from '../debugger/runs.ts';
+import { RUN_NAMES, runView, runsLike } from '../debugger/runs.ts';
 import type { Session } from '../debugger/session.ts';
 import { baseName, lineAt } from '../debugger/source.ts';
 import { claimsOutput } from './claims.ts';
+import type { Patience } from '../trace/timeline.ts';
 import type { Command, Output } from './command.ts';
-import { countOf, table, usageError, words } from './command.ts';
+import { countOf, table, usageError } from './command.ts';
 import { events } from './recordings.ts';
 import { breakpointsOutput } from './stopping.ts';
 import { whereLines } from './stops.ts';
@@ -222,7 +225,41 @@ const who: Command = {
   },
 };
 
-const TOPICS: Readonly<Record<string, { readonly summary: string; show(session: Session, rest: string): Output }>> = {
+interface Topic {
+  readonly summary: string;
+  show(session: Session, rest: string, limits: Patience): Output;
+}
+
+/** Runs that `info runs` shows; the data have all. */
+const SHOWN_RUNS = 200;
+
+function runsOutput(session: Session, filter: string, limits: Patience): Output {
+  const data = runsLike(session, filter, limits).map((index) => runView(session, index));
+  const all = session.timeline.runs.length;
+  if (data.length === 0) return { text: `None of ${all} ${all === 1 ? 'run' : 'runs'} is like that.`, data };
+  const { position } = session;
+  const rows = data
+    .slice(0, SHOWN_RUNS)
+    .map((run) => [`${run.run === position.run ? '*' : ' '}${run.run}`, ...runCells(run)]);
+  const more = data.length - rows.length;
+  const head = [' run', 'program', 'result', 'throws', 'steps', 'input'];
+  const text = [table([head, ...rows]), ...(more === 0 ? [] : [`… ${more} more: info runs FILTER`])].join('\n');
+  return { text, data };
+}
+
+function runCells(run: RunView): string[] {
+  const { program, what, result, resultName, fault, throws, steps, input } = run;
+  const returned = result === undefined ? (fault ?? 'under way') : [result, resultName ?? ''].join(' ').trimEnd();
+  return [
+    what === 'program' ? program : `${program} (${what})`,
+    returned,
+    throws === 0 ? '–' : String(throws),
+    steps === undefined ? '…' : String(steps),
+    input ?? '',
+  ];
+}
+
+const TOPICS: Readonly<Record<string, Topic>> = {
   regs: {
     summary: 'the registers of the chosen frame',
     show(session) {
@@ -312,30 +349,8 @@ const TOPICS: Readonly<Record<string, { readonly summary: string; show(session: 
   claims: { summary: 'what the verifier says about registers and stack here', show: claimsOutput },
   breakpoints: { summary: 'breakpoints and watchpoints', show: breakpointsOutput },
   runs: {
-    summary: 'the runs so far',
-    show(session) {
-      const { runs, position } = session.timeline;
-      const data = runs.map((run, i) => ({
-        run: i,
-        program: run.program.name,
-        what: run.what,
-        steps: run.last === undefined ? undefined : run.last.step - run.first.step,
-        result:
-          run.end === undefined
-            ? undefined
-            : run.end.kind === 'exit'
-              ? Number(BigInt.asIntN(32, run.end.value))
-              : run.end.fault.code,
-      }));
-      const rows = data.map((run) => [
-        `${run.run === position.run ? '*' : ' '}${run.run}`,
-        run.program,
-        run.what,
-        run.steps === undefined ? 'under way' : `${run.steps} instructions`,
-        run.result === undefined ? '' : `→ ${run.result}`,
-      ]);
-      return { text: table(rows), data };
-    },
+    summary: `the runs so far; with a filter those that it lets through: ${RUN_NAMES.join(', ')}, values at their end`,
+    show: runsOutput,
   },
   output: {
     summary: 'what programs have printed and sent up to now',
@@ -368,17 +383,17 @@ const info: Command = {
     .join('\n'),
   run(args, context) {
     const { session } = context;
-    const [word = '', ...rest] = words(args);
-    if (word === 'events') return events.run(rest.join(' '), context);
+    const [, word = '', rest = ''] = /^(\S*)\s*(.*)$/s.exec(args.trim()) ?? [];
+    if (word === 'events') return events.run(rest, context);
     const names = Object.keys(TOPICS);
     const topic =
       names.find((name) => name === word) ?? (word === '' ? undefined : names.find((name) => name.startsWith(word)));
     const found = topic === undefined ? undefined : TOPICS[topic];
     if (found === undefined)
       throw usageError(info, word === '' ? 'About what?' : `Nothing is known about \`${word}\`.`);
-    return found.show(session, rest.join(' '));
+    return found.show(session, rest, context.limits);
   },
-  complete: (args) => (args.length <= 1 ? [...Object.keys(TOPICS), 'events'] : []),
+  complete: (args) => (args.length <= 1 ? [...Object.keys(TOPICS), 'events'] : args[0] === 'runs' ? RUN_NAMES : []),
 };
 
 export const LOOKING: readonly Command[] = [

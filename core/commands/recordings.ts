@@ -88,7 +88,7 @@ const replay: Command = {
     const timeline = new Replay(recording, { kernelBtf: context.host.kernelBtf() });
     const session = new Session(timeline.object, recording.source.scenario);
     session.setProfile(recording.source.profile);
-    session.attach(timeline);
+    session.attach(timeline, recording.source.requests);
     context.open(session, path);
     recordings.set(session, { recording, runs: 0 });
     const count = recording.runs.length;

@@ -5,7 +5,7 @@ import type { Patience, Position } from '../trace/timeline.ts';
 import { cancelled } from '../trace/timeline.ts';
 import type { Command, Context, Output } from './command.ts';
 import { countOf, usageError } from './command.ts';
-import { packetContext } from './world.ts';
+import { chosenInput, packetContext, runAll } from './packets.ts';
 import { stopOutput } from './stops.ts';
 
 function moving(
@@ -52,26 +52,46 @@ const verifiedOrRejected = (session: Session): string[] => {
     : [];
 };
 
-function starting(
-  name: string,
-  aliases: string[],
-  summary: string,
-  begin: (session: Session, context: Context) => Stopped,
-): Command {
-  return {
-    name,
-    aliases,
-    group: 'Running',
-    usage: name,
-    summary,
-    details: 'Maps keep what earlier runs left in them; `reset` begins anew. The verifier looks at the program first.',
-    run(_args, context) {
-      const { session } = context;
-      const remarks = verifiedOrRejected(session);
-      const output = stopOutput(session, begin(session, context));
-      return { ...output, text: [...remarks, output.text].join('\n') };
-    },
-  };
+const STARTING =
+  'Maps keep what earlier runs left in them; `reset` begins anew. The verifier looks at the program first.';
+
+const run: Command = {
+  name: 'run',
+  aliases: ['r'],
+  group: 'Running',
+  usage: 'run [--all]',
+  summary: 'starts the program, and runs it to the first breakpoint or its end',
+  details: `${STARTING}\nWith --all there is a run for each packet of the capture that \`packet\` chose, each to its end.`,
+  run(args, context) {
+    const wanted = args.trim();
+    if (wanted !== '' && wanted !== '--all') throw usageError(run, `\`${wanted}\` is nothing that \`run\` takes.`);
+    return starting(context, ({ session }) =>
+      wanted === '--all'
+        ? runAll(context)
+        : stopOutput(session, session.run(packetContext(context), context.limits, chosenInput(context))),
+    );
+  },
+  complete: () => ['--all'],
+};
+
+const start: Command = {
+  name: 'start',
+  aliases: [],
+  group: 'Running',
+  usage: 'start',
+  summary: 'starts the program, and stops before its first instruction',
+  details: STARTING,
+  run: (_args, context) =>
+    starting(context, ({ session }) =>
+      stopOutput(session, session.start(packetContext(context), context.limits, chosenInput(context))),
+    ),
+};
+
+/** What the verifier has against it is said before the program begins. */
+function starting(context: Context, begin: (context: Context) => Output): Output {
+  const remarks = verifiedOrRejected(context.session);
+  const output = begin(context);
+  return { ...output, text: [...remarks, output.text].join('\n') };
 }
 
 const goto: Command = {
@@ -118,12 +138,8 @@ function positionOf(text: string, session: Session, limits: Patience): Position 
 const BACK = 'The same backwards.';
 
 export const RUNNING: readonly Command[] = [
-  starting('run', ['r'], 'starts the program, and runs it to the first breakpoint or its end', (session, context) =>
-    session.run(packetContext(context), context.limits),
-  ),
-  starting('start', [], 'starts the program, and stops before its first instruction', (session, context) =>
-    session.start(packetContext(context), context.limits),
-  ),
+  run,
+  start,
   {
     name: 'reset',
     aliases: [],

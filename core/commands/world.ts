@@ -7,31 +7,14 @@ import { formatValue } from '../debugger/expressions/format.ts';
 import { bytesOf, numberOf } from '../debugger/expressions/values.ts';
 import type { Session } from '../debugger/session.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { ethernetFrame, packetOfCapture } from '../kernel/pcap.ts';
-import type { ContextScenario } from '../kernel/scenario.ts';
 import { hexBytes } from '../kernel/scenario.ts';
 import { parseScenario, withCapturedPacket } from '../kernel/scenario-file.ts';
 import type { BpfMap } from '../kernel/maps/map.ts';
 import { mapTypeNames } from '../kernel/tables/map-types.ts';
 import type { Patience } from '../trace/timeline.ts';
-import type { Command, Context } from './command.ts';
+import type { Command } from './command.ts';
 import { table, usageError, words } from './command.ts';
-
-const PACKET = 'packet';
-
-/** The context of the next run: the scenario's, with the packet that was chosen last. */
-export function packetContext({ memory, session }: Context): ContextScenario {
-  const context = session.scenario.context ?? {};
-  const data = memory.get(PACKET);
-  if (data === undefined) return context;
-  const { pcap: _, ...packet } = context.packet ?? {};
-  return { ...context, packet: { ...packet, data } };
-}
-
-/** The packet of the next runs. */
-export function choosePacket({ memory }: Context, bytes: Uint8Array): void {
-  memory.set(PACKET, Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(''));
-}
+import { packet } from './packets.ts';
 
 function kernelOf(session: Session): Kernel {
   return session.isRunning ? session.machine.kernel : session.liveTimeline().machine.kernel;
@@ -48,31 +31,6 @@ export function mapNamed(session: Session, name: string): BpfMap {
     hint: near === undefined ? 'map list' : `Did you mean \`${near}\`?`,
   });
 }
-
-const CAPTURE = /^(.+\.(?:pcap|pcapng|cap))(?::(\d+))?$/i;
-
-const packet: Command = {
-  name: 'packet',
-  aliases: [],
-  group: 'Maps and the world',
-  usage: 'packet HEX | FILE.pcap[:N]',
-  summary: 'chooses the packet of the next runs',
-  run(args, context) {
-    const text = args.trim();
-    const [, file, number = '1'] = CAPTURE.exec(text) ?? [];
-    let digits: string;
-    if (file !== undefined) {
-      const captured = packetOfCapture(context.host.readFile(file), Number(number), file);
-      digits = Array.from(ethernetFrame(captured, file), (byte) => byte.toString(16).padStart(2, '0')).join('');
-    } else {
-      digits = text.replace(/[\s:]/g, '').replace(/^0x/i, '');
-      if (digits === '' || digits.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(digits))
-        throw usageError(packet, `\`${text}\` is neither hex digits, two for each byte, nor a capture.`);
-    }
-    choosePacket(context, hexBytes(digits));
-    return { text: `The next run gets a packet of ${digits.length / 2} bytes.`, data: { bytes: digits.length / 2 } };
-  },
-};
 
 const scenario: Command = {
   name: 'scenario',

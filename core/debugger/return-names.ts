@@ -34,3 +34,9 @@ const NAMES: Readonly<Partial<Record<ProgramTypeName, Readonly<Record<number, st
 export function returnName({ type }: Pick<Program, 'type'>, value: number): string | undefined {
   return NAMES[type]?.[value];
 }
+
+/** 1 for `XDP_DROP` of an XDP program: its header has the name, and the types of the kernel often lack it. */
+export function returnValue({ type }: Pick<Program, 'type'>, name: string): number | undefined {
+  const found = Object.entries(NAMES[type] ?? {}).find(([, candidate]) => candidate === name);
+  return found === undefined ? undefined : Number(found[0]);
+}

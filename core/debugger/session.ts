@@ -8,7 +8,8 @@ import type { ContextScenario, Scenario } from '../kernel/scenario.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { ObjectFile, Program } from '../object/program.ts';
 import { LiveTimeline } from '../trace/live.ts';
-import type { Completed, Found, Limits, Patience, Position, Search, Timeline } from '../trace/timeline.ts';
+import type { RunRequest } from '../trace/recording.ts';
+import type { Completed, Found, Limits, Patience, Position, Search, Timeline, TimelineRun } from '../trace/timeline.ts';
 import { cancelled, comparePositions } from '../trace/timeline.ts';
 import type { Verification } from '../verifier/verification.ts';
 import { verify } from '../verifier/verify.ts';
@@ -81,6 +82,7 @@ export class Session {
   #timeline: Timeline | undefined;
   #live: LiveTimeline | undefined;
   #scope: MachineScope | undefined;
+  readonly #inputs = new WeakMap<TimelineRun, string>();
   #nextId = 1;
 
   constructor(object: ObjectFile, scenario: Scenario = {}) {
@@ -204,14 +206,24 @@ export class Session {
   }
 
   /** Goes along a recording instead of running programs. */
-  attach(timeline: Timeline): void {
+  attach(timeline: Timeline, requests: readonly Pick<RunRequest, 'input'>[] = []): void {
     this.reset();
     this.#program = timeline.runs[0]?.program ?? this.#program;
     this.#timeline = timeline;
+    const programs = timeline.runs.filter(({ what }) => what === 'program');
+    for (const [index, { input }] of requests.entries()) {
+      const run = programs[index];
+      if (run !== undefined && input !== undefined) this.#inputs.set(run, input);
+    }
+  }
+
+  /** What a run got, in words, where that was chosen. */
+  inputOf(run: TimelineRun): string | undefined {
+    return this.#inputs.get(run);
   }
 
   /** What was run so far, in order: the requests of a recording. Empty in a replay. */
-  readonly requests: { readonly program: string; readonly context: ContextScenario }[] = [];
+  readonly requests: RunRequest[] = [];
   /** What the last move answered. */
   lastStop: Stopped | undefined;
   /** Whether maps were changed by hand: then the requests alone do not tell what happened. */
@@ -240,18 +252,20 @@ export class Session {
   }
 
   /** Puts the selected program at its first instruction, after all earlier runs, which come to their end before. */
-  start(context: ContextScenario = this.scenario.context ?? {}, limits: Patience = NO_LIMITS): Stopped {
+  start(context: ContextScenario = this.scenario.context ?? {}, limits: Patience = NO_LIMITS, input?: string): Stopped {
     const { program } = this;
     if (program.loadError !== undefined) throw program.loadError;
     const live = this.liveTimeline();
     live.begin(program, context, limits);
-    this.requests.push({ program: program.name, context });
+    this.requests.push({ program: program.name, context, ...(input === undefined ? {} : { input }) });
+    const begun = live.runs.at(-1);
+    if (begun !== undefined && input !== undefined) this.#inputs.set(begun, input);
     return this.#stopped('step');
   }
 
   /** Starts the program and runs it up to the first breakpoint, or to its end. */
-  run(context?: ContextScenario, limits: Limits = NO_LIMITS): Stopped {
-    this.start(context, limits);
+  run(context?: ContextScenario, limits: Limits = NO_LIMITS, input?: string): Stopped {
+    this.start(context, limits, input);
     return this.stopHere() ?? this.continue('forwards', limits);
   }
 
@@ -269,6 +283,12 @@ export class Session {
   /** Runs the newest run to its end without going there, so that all that happens in it is known. */
   complete(limits: Patience = NO_LIMITS): Completed {
     return this.timeline.complete(limits);
+  }
+
+  /** Goes to the furthest moment that was ever reached, and says why nothing comes after it. */
+  toFrontier(why: 'end' | 'limit' | 'cancelled'): Stopped {
+    this.timeline.seek(this.timeline.frontier);
+    return this.#stopped(why);
   }
 
   // ---- going ----------------------------------------------------------------------------------------------------------

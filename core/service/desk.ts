@@ -7,7 +7,7 @@ import type { CommandHost, Context } from '../commands/command.ts';
 import { Console } from '../commands/console.ts';
 import type { Session, Stopped } from '../debugger/session.ts';
 import type { StopView } from '../protocol/state.ts';
-import type { Limits, Position, TimelineRun } from '../trace/timeline.ts';
+import type { Limits, Position } from '../trace/timeline.ts';
 import { comparePositions } from '../trace/timeline.ts';
 import { Replay } from '../trace/replay.ts';
 import { cancelled } from './answers.ts';
@@ -30,12 +30,8 @@ export class Desk {
   readonly console: Console;
   readonly runs: RunIndexes;
   stop: StopView = stopView('loaded', '');
-  /** Names of the scenario and of the input, as the user knows them. */
+  /** The name of the scenario, as the user knows it. */
   scenarioName = 'default';
-  /** What the next run gets, where it was chosen. */
-  input: string | undefined;
-  /** What each run got, where that was chosen. */
-  inputs = new WeakMap<TimelineRun, string>();
   opened: Opened | undefined;
   #revision = 0;
   #epoch = 0;
@@ -70,7 +66,6 @@ export class Desk {
     this.files.clear();
     this.files.set(opened.name, bytes);
     this.opened = opened;
-    this.input = undefined;
     this.changed(true);
   }
 

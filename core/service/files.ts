@@ -1,10 +1,9 @@
 /** Opening what is dropped or chosen, and saving. What a file is shows in its bytes. A file that is none changes nothing. */
 import { BailoutError } from '../errors.ts';
 import { EXPORTS, recordingOf, rememberObject } from '../commands/recordings.ts';
-import { choosePacket } from '../commands/world.ts';
+import { chooseCaptured } from '../commands/packets.ts';
 import { Session } from '../debugger/session.ts';
 import { loadObject } from '../object/object.ts';
-import { capturedPackets, ethernetFrame, packetOfCapture } from '../kernel/pcap.ts';
 import type { Scenario } from '../kernel/scenario.ts';
 import { parseScenario, withCapturedPacket } from '../kernel/scenario-file.ts';
 import type { DroppedFile } from '../protocol/api.ts';
@@ -100,7 +99,7 @@ function openRecording(desk: Desk, name: string, bytes: Uint8Array): void {
     const timeline = new Replay(recording, { kernelBtf: desk.host.kernelBtf() });
     const session = new Session(timeline.object, recording.source.scenario);
     session.setProfile(recording.source.profile);
-    session.attach(timeline);
+    session.attach(timeline, recording.source.requests);
     const about = { name, bytes: bytes.length, complete: recording.complete };
     desk.begin(session, { name, recording: about }, recording.source.objectBytes);
     desk.scenarioName = 'of the recording';
@@ -109,14 +108,20 @@ function openRecording(desk: Desk, name: string, bytes: Uint8Array): void {
   desk.stop = stopView('loaded', `${name} is opened`);
 }
 
-/** The first packet of a capture becomes the input of the next runs. */
+/** The first packet of a capture becomes the input of the next runs; `run --all` takes each. */
 function openCapture(desk: Desk, name: string, bytes: Uint8Array): void {
   desk.requireLive();
-  const frame = ethernetFrame(packetOfCapture(bytes, 1, name), name);
-  choosePacket(desk.context, frame);
-  desk.files.set(name, bytes);
-  const count = [...capturedPackets(bytes, name)].length;
-  desk.input = `packet 1 of ${count} (${name})`;
+  const { files } = desk;
+  const before = files.get(name);
+  files.set(name, bytes);
+  try {
+    chooseCaptured(desk.context, name, 1);
+  } catch (error) {
+    // A file that is none changes nothing.
+    if (before === undefined) files.delete(name);
+    else files.set(name, before);
+    throw error;
+  }
 }
 
 function openScenario(desk: Desk, name: string, bytes: Uint8Array): void {

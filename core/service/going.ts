@@ -6,7 +6,7 @@
  * unwound yet. From there `continue` goes on to the next throw or the end.
  */
 import { assertNever } from '../errors.ts';
-import { packetContext } from '../commands/world.ts';
+import { chosenInput, packetContext } from '../commands/packets.ts';
 import type { Session } from '../debugger/session.ts';
 import type { Move } from '../protocol/api.ts';
 import type { Direction, StopView } from '../protocol/state.ts';
@@ -58,10 +58,8 @@ function lookingText(direction: Direction): string {
 
 function begin(desk: Desk, how: 'run' | 'start'): StopView {
   const { session } = desk;
-  session.start(packetContext(desk.context));
+  session.start(packetContext(desk.context), {}, chosenInput(desk.context));
   const first = session.position;
-  const begun = session.timeline.runs[first.run];
-  if (begun !== undefined && desk.input !== undefined) desk.inputs.set(begun, desk.input);
   const done = desk.work('running', (limits) => session.complete(limits));
   if (done === 'cancelled') {
     // It stays where it got to.

@@ -1,5 +1,7 @@
 /** What every page knows all the time (core/protocol/state.ts). It is made after each change, so it is small and cheap. */
+import { chosenInput } from '../commands/packets.ts';
 import { placeView } from '../debugger/inspect.ts';
+import { returnName } from '../debugger/return-names.ts';
 import type { Session } from '../debugger/session.ts';
 import type { Program } from '../object/program.ts';
 import type {
@@ -17,7 +19,6 @@ import type { TimelineRun } from '../trace/timeline.ts';
 import type { Verification } from '../verifier/verification.ts';
 import { toApiError } from './answers.ts';
 import type { Desk } from './desk.ts';
-import { returnName } from './return-names.ts';
 
 export function stateView(desk: Desk): SessionState {
   const base = { revision: desk.revision, epoch: desk.epoch, stop: desk.stop };
@@ -34,6 +35,7 @@ export function stateView(desk: Desk): SessionState {
   }
   const { session } = desk;
   const recording = desk.opened?.recording;
+  const input = chosenInput(desk.context);
   return {
     ...base,
     object: objectSummary(session, desk.host.kernelTypes),
@@ -46,7 +48,7 @@ export function stateView(desk: Desk): SessionState {
     scenario: {
       name: desk.scenarioName,
       seed: String(session.scenario.seed ?? 0),
-      ...(desk.input === undefined ? {} : { input: desk.input }),
+      ...(input === undefined ? {} : { input }),
     },
   };
 }
@@ -112,7 +114,7 @@ function runPart(desk: Desk, session: Session): RunPart {
 }
 
 export function runSummary(desk: Desk, run: TimelineRun, index: number): RunSummary {
-  const input = desk.inputs.get(run);
+  const input = desk.session.inputOf(run);
   return {
     index,
     program: run.program.name,

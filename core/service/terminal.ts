@@ -20,14 +20,11 @@ export function executeLine(desk: Desk, line: string): Executed {
   if (after.session === undefined) return { ...result, everything: false };
   if (after.session !== before.session) opened(desk, after.session, line);
   else if (after.stop !== undefined && after.stop !== before.stop) {
-    // What was begun is run to its end, so that its whole timeline is there.
-    desk.complete();
+    // What was begun is run to its end, so that its whole timeline is there; what was cancelled is not gone on with.
+    if (after.stop.why !== 'cancelled') desk.complete();
     desk.stopped(after.stop);
   } else if (!desk.isRunning && before.timeline !== undefined) desk.stop = stopView('loaded', '');
   if (after.program !== before.program || after.profile !== before.profile) verifySelected(desk);
-  const [, packet] = /^\s*packet\s+(\S.*)$/.exec(line) ?? [];
-  if (packet !== undefined && !result.failed)
-    desk.input = `packet ${packet.length > 40 ? `${packet.slice(0, 40)}…` : packet}`;
   const everything =
     after.session !== before.session ||
     after.timeline !== before.timeline ||
@@ -71,7 +68,6 @@ function opened(desk: Desk, session: Session, line: string): void {
   const path = line.trim().replace(/^\S+\s+/, '');
   const name = baseName(path);
   desk.scenarioName = 'default';
-  desk.input = undefined;
   desk.opened = {
     name,
     ...(desk.isReplay ? { recording: { name, bytes: desk.sizeOf(path), complete: desk.isWhole } } : {}),

@@ -272,8 +272,12 @@ function readSource(chunk: Chunk): RecordingSource {
     ...(profile === undefined ? {} : { profile }),
     scenario: scenario(fields['scenario'], chunk),
     requests: array(fields['requests'], chunk).map((item) => {
-      const { program, context } = object(item, chunk);
-      return { program: string(program, chunk), context: scenario({ context }, chunk).context ?? {} };
+      const { program, context, input } = object(item, chunk);
+      return {
+        program: string(program, chunk),
+        context: scenario({ context }, chunk).context ?? {},
+        ...(input === undefined ? {} : { input: string(input, chunk) }),
+      };
     }),
     globals,
     maxSteps: natural(fields['maxSteps'], chunk),

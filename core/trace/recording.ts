@@ -23,6 +23,8 @@ import type { Position, Search, TimelineRun } from './timeline.ts';
 export interface RunRequest {
   readonly program: string;
   readonly context: ContextScenario;
+  /** What it got, in words, where that was chosen: `packet 3 of 43 (http.pcap)`. Nothing depends on it. */
+  readonly input?: string;
 }
 
 /** All that a recording is a function of. */

@@ -52,11 +52,25 @@ export class CompiledExpression {
     return new Evaluator(scope, this.text).isTrue(this.evaluate(scope));
   }
 
+  /** The same where some parts may have no value: a comparison with one is false, and what is on the other side of `||` counts. */
+  holds(scope: Scope): boolean {
+    return new Evaluator(scope, this.text).holds(this.#tree);
+  }
+
+  /** Refuses names that nothing has, before the expression is computed at many moments. */
+  check(scope: Pick<Scope, 'types' | 'names'>, isKnown: (name: string) => boolean): void {
+    const names = new Map<string, number>();
+    collectNames(this.#tree, names);
+    for (const [name, at] of names) {
+      if (!isKnown(name) && !isConstant(scope.types, name)) throw unknownName(name, scope, this.text, at);
+    }
+  }
+
   /** The names that the expression mentions: what a watchpoint has to look at. */
   get names(): ReadonlySet<string> {
-    const names = new Set<string>();
+    const names = new Map<string, number>();
     collectNames(this.#tree, names);
-    return names;
+    return new Set(names.keys());
   }
 }
 
@@ -65,10 +79,21 @@ export function evaluate(text: string, scope: Scope): Value {
   return new CompiledExpression(text, scope.types).evaluate(scope);
 }
 
-function collectNames(tree: Expression, names: Set<string>): void {
+function isConstant(types: TypeNames, name: string): boolean {
+  return ['NULL', 'true', 'false'].includes(name) || types.enumerator(name) !== undefined;
+}
+
+function unknownName(name: string, scope: Pick<Scope, 'names'>, text: string, at: number): ExpressionError {
+  const near = nearest(name, scope.names());
+  const guess = near === undefined ? '' : `; did you mean \`${near}\``;
+  return new ExpressionError(`there is no \`${name}\` here${guess}`, text, at);
+}
+
+/** Names, and where they stand first. */
+function collectNames(tree: Expression, names: Map<string, number>): void {
   switch (tree.kind) {
     case 'name':
-      names.add(tree.name);
+      if (!names.has(tree.name)) names.set(tree.name, tree.at);
       return;
     case 'unary':
     case 'cast':
@@ -77,7 +102,8 @@ function collectNames(tree: Expression, names: Set<string>): void {
       return;
     case 'binary':
       collectNames(tree.left, names);
-      collectNames(tree.right, names);
+      // What stands behind `~` may be a word that is no name.
+      if (tree.operator !== '~' || tree.right.kind !== 'name') collectNames(tree.right, names);
       return;
     case 'conditional':
       for (const part of [tree.test, tree.then, tree.otherwise]) collectNames(part, names);
@@ -154,6 +180,18 @@ class Evaluator {
     return this.#number(value).bits !== 0n;
   }
 
+  holds(tree: Expression): boolean {
+    if (tree.kind === 'binary' && tree.operator === '&&') return this.holds(tree.left) && this.holds(tree.right);
+    if (tree.kind === 'binary' && tree.operator === '||') return this.holds(tree.left) || this.holds(tree.right);
+    if (tree.kind === 'unary' && tree.operator === '!') return !this.holds(tree.operand);
+    try {
+      return this.isTrue(this.value(tree));
+    } catch (error) {
+      if (error instanceof ValueError) return false;
+      throw error;
+    }
+  }
+
   #name(name: string, at: number): Value {
     const known = this.#scope.name(name);
     if (known !== undefined) return known;
@@ -161,8 +199,7 @@ class Evaluator {
     if (enumerator !== undefined) return scalar(enumerator.type, enumerator.value);
     if (name === 'NULL') return scalar(pointerTo({ kind: 'void' }), 0n);
     if (name === 'true' || name === 'false') return scalar(INT, name === 'true' ? 1n : 0n);
-    const near = nearest(name, this.#scope.names());
-    throw this.#error(`there is no \`${name}\` here${near === undefined ? '' : `; did you mean \`${near}\``}`, at);
+    throw unknownName(name, this.#scope, this.#text, at);
   }
 
   #type(syntax: TypeSyntax): CType {
@@ -324,6 +361,7 @@ class Evaluator {
       return scalar(INT, this.isTrue(this.value(right)) ? 1n : 0n);
     }
     const a = this.value(left);
+    if (operator === '~') return scalar(INT, this.#contains(a, right) ? 1n : 0n);
     const b = this.value(right);
     if (operator === '@') return this.#repeat(a, b, at);
     if (operator === '==' || operator === '!=') {
@@ -351,6 +389,20 @@ class Evaluator {
     return x === y;
   }
 
+  /** Whether a text, or the digits of a number, contain a word. */
+  #contains(value: Value, word: Expression): boolean {
+    const isWord = word.kind === 'name' && this.#scope.name(word.name) === undefined;
+    const text = this.#asText(value);
+    const part = isWord ? word.name : this.#asText(this.value(word));
+    return part !== undefined && text?.toLowerCase().includes(part.toLowerCase()) === true;
+  }
+
+  #asText(value: Value): string | undefined {
+    if (value.kind === 'nothing') return undefined;
+    const text = textOf(value, (address, size) => this.#scope.read(address, size));
+    return text ?? String(this.#number(value).bits);
+  }
+
   /** gdb's `first@count`: an array that begins at a place. */
   #repeat(value: Value, times: Value, at: number): Value {
     const { bits: count } = this.#arithmetic(times, at);
@@ -375,7 +427,12 @@ class Evaluator {
     return undefined;
   }
 
-  #calculate(operator: Exclude<BinaryOperator, '&&' | '||' | '@'>, left: Number, right: Number, at: number): Value {
+  #calculate(
+    operator: Exclude<BinaryOperator, '&&' | '||' | '@' | '~'>,
+    left: Number,
+    right: Number,
+    at: number,
+  ): Value {
     if (operator === '<<' || operator === '>>') {
       // A shift has the type of its left side alone, and counts modulo its width as BPF's shifts do.
       const { type, bits } = promote(left);

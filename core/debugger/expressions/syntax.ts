@@ -20,6 +20,8 @@ export type BinaryOperator =
   | '|'
   | '&&'
   | '||'
+  /** Whether a text contains another, great and small letters alike. */
+  | '~'
   /** gdb's: so many elements from here on. */
   | '@';
 
