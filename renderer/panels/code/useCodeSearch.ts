@@ -46,6 +46,11 @@ export function useCodeSearch(code: Code, selected: Ref<number>, select: (row: n
   }
 
   watch([() => code.summary.value?.program, code.mode], () => void search(text.value));
+  // The session writes out all rows for the first search: while somebody thinks of a word, not after it.
+  watch(open, (isOpen) => {
+    const program = code.summary.value?.program;
+    if (isOpen && program !== undefined) void session.tell(session.api.searchCode(program, '', code.mode.value));
+  });
 
   return {
     open,
