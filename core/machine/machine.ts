@@ -297,6 +297,11 @@ export class Machine {
     };
   }
 
+  /** Of memory as it is now: what pageTreeHash says of a checkpoint's. */
+  memoryHash(): string {
+    return this.memory.hash(this.#engine);
+  }
+
   restore(checkpoint: MachineCheckpoint): void {
     this.kernel.restore(checkpoint.kernel);
     this.#waiting = checkpoint.waiting;

@@ -15,6 +15,9 @@ import {
   ADDRESS_LIMIT,
   DIRTY,
   HEAP_BASE,
+  MARK_HASHED,
+  MARK_SHADED,
+  MARK_WRITTEN,
   PAGE_SHIFT,
   REGS,
   SHADOW,
@@ -29,7 +32,7 @@ import {
   STACK_TOP,
   STRICT_UNINITIALISED,
 } from './engine/layout.ts';
-import type { PageTree } from './pages.ts';
+import type { PageHasher, PageTree } from './pages.ts';
 import type { WasmMemory } from './webassembly.ts';
 import { newMemory } from './webassembly.ts';
 import { Pages } from './pages.ts';
@@ -78,10 +81,16 @@ export class LinearMemory implements Memory {
     return this.#pages.dirtyBytes(this.#bytes);
   }
 
+  /** Bytes that the next {@link hash} will look at, at the most. */
+  get unhashedBytes(): number {
+    return this.#pages.unhashedBytes(this.#bytes);
+  }
+
   allocate(size: number, options: { readonly access?: Access; readonly label?: string } = {}): number {
     const { offset, used } = this.#allocator.allocate(size, options.label ?? '');
     if (used) {
       this.#bytes.fill(0, offset, offset + size);
+      this.#mark(offset, size);
       this.#shade(offset, Math.ceil(size / 8) * 8, 0, 0);
     }
     this.protect(offset, size, options.access ?? 'rw');
@@ -228,9 +237,25 @@ export class LinearMemory implements Memory {
     this.#pages.restore(this.#bytes, checkpoint as PageTree);
   }
 
+  /** Of memory as it is: the same as of a checkpoint of it, and nothing is copied. */
+  hash(hasher: PageHasher): string {
+    this.#mark(REGS, 1);
+    return this.#pages.hash(this.#bytes, hasher);
+  }
+
   #mark(offset: number, size: number): void {
     const last = (offset + size - 1) >>> PAGE_SHIFT;
-    for (let page = offset >>> PAGE_SHIFT; page <= last; page++) this.#bytes[DIRTY + page] = 1;
+    for (let page = offset >>> PAGE_SHIFT; page <= last; page++) this.#bytes[DIRTY + page] = MARK_WRITTEN;
+  }
+
+  /** Only what may be done there has changed: who never wrote to a page need not look whether it is empty. */
+  #markShaded(offset: number, size: number): void {
+    const last = DIRTY + ((offset + size - 1) >>> PAGE_SHIFT);
+    const bytes = this.#bytes;
+    for (let at = DIRTY + (offset >>> PAGE_SHIFT); at <= last; at++) {
+      const mark = bytes[at]! & ~MARK_HASHED;
+      bytes[at] = mark === 0 ? MARK_SHADED : mark;
+    }
   }
 
   /** Writes the shadow of a range that may end within eight bytes. */
@@ -241,7 +266,7 @@ export class LinearMemory implements Memory {
     const rest = size & 7;
     this.#bytes.fill(count === 0 ? 0 : flags | SHADOW_FULL, first, first + whole);
     if (rest > 0) this.#bytes[first + whole] = count === 0 ? 0 : flags | rest;
-    this.#mark(offset, size);
+    this.#markShaded(offset, size);
   }
 
   /** Makes memory reach at least to `end`. */

@@ -5,6 +5,8 @@
  * The engine and everybody else who writes set one byte per page in the dirty map. Taking a checkpoint copies the dirty
  * pages only; going back to one copies the pages that are dirty now, and those in which it differs from the checkpoint
  * that memory was last equal to. A page that is absent was never touched: all zero.
+ *
+ * Where nobody goes back, memory is hashed as it lies: pages that were written since the last time, nothing copied.
  */
 import {
   DIRTY,
@@ -15,6 +17,10 @@ import {
   STACK_BASE,
   ADDRESS_LIMIT,
   LOG_BASE,
+  MARK_HASHED,
+  MARK_SHADED,
+  MARK_WRITTEN,
+  PAGE_HASH,
   SPANS,
   SHADOW_FULL,
 } from './engine/layout.ts';
@@ -29,6 +35,10 @@ const NODES = PAGES / NODE;
 const MANY = 512;
 const SLAB = 16;
 
+/** The marks of four pages, as one word. */
+const FOUR_WRITTEN = MARK_WRITTEN * 0x01010101;
+const FOUR_HASHED = (MARK_WRITTEN | MARK_HASHED) * 0x01010101;
+
 /** A page's bytes, then its shadow bytes. */
 type Page = Uint8Array;
 type Node = readonly (Page | undefined)[];
@@ -36,6 +46,13 @@ type Node = readonly (Page | undefined)[];
 /** A tree of pages: nodes and pages are shared between checkpoints, and never written once they stand in one. */
 export interface PageTree {
   readonly nodes: readonly (Node | undefined)[];
+}
+
+/** Hashes pages where they lie into PAGE_HASH of the same memory: the engine does. */
+export interface PageHasher {
+  hashPage(page: number): void;
+  /** Those that lie side by side. */
+  hashFourPages(first: number): void;
 }
 
 const EMPTY: PageTree = { nodes: new Array<Node | undefined>(NODES).fill(undefined) };
@@ -61,6 +78,7 @@ export class Pages {
   #isMany = false;
   #slab = new ArrayBuffer(0);
   #slabLeft = 0;
+  #hashes: PageHashes | undefined;
 
   /** Bytes that checkpoints have copied so far: what they cost. */
   get copiedBytes(): number {
@@ -71,7 +89,7 @@ export class Pages {
     const nodes = [...this.#base.nodes];
     const fresh = new Set<number>();
     this.#isMany = this.dirtyBytes(bytes) >= MANY * PAGE_RECORD;
-    this.#eachDirty(bytes, (page) => {
+    this.#eachDirty(bytes, (page, mark) => {
       const index = Math.floor(page / NODE);
       let node: (Page | undefined)[];
       if (fresh.has(index)) node = nodes[index] as (Page | undefined)[];
@@ -80,7 +98,7 @@ export class Pages {
         nodes[index] = node;
         fresh.add(index);
       }
-      node[page % NODE] = this.#copy(bytes, page);
+      node[page % NODE] = this.#copy(bytes, page, (mark & MARK_WRITTEN) === 0 && this.#wasUnwritten(page));
     });
     this.#base = { nodes };
     // A checkpoint keeps nothing of another's buffer.
@@ -90,17 +108,68 @@ export class Pages {
 
   /** Bytes that the next checkpoint would copy, at the most. */
   dirtyBytes(bytes: Uint8Array): number {
+    return this.#count(bytes, () => true) * PAGE_RECORD;
+  }
+
+  /** Bytes that the next hash would look at, at the most. */
+  unhashedBytes(bytes: Uint8Array): number {
+    return this.#count(bytes, (mark) => (mark & MARK_HASHED) === 0) * PAGE_RECORD;
+  }
+
+  #count(bytes: Uint8Array, counts: (mark: number) => boolean): number {
     const end = Math.min(PAGES, bytes.length >> PAGE_SHIFT);
     const words = new Uint32Array(bytes.buffer, DIRTY, Math.ceil(end / 4));
     let pages = 0;
     for (let w = 0; w < words.length; w++) {
       if (words[w] === 0) continue;
-      for (let page = w * 4; page < w * 4 + 4; page++) if (bytes[DIRTY + page] !== 0 && isCaptured(page)) pages++;
+      for (let page = w * 4; page < w * 4 + 4; page++) {
+        const mark = bytes[DIRTY + page]!;
+        if (mark !== 0 && isCaptured(page) && counts(mark)) pages++;
+      }
     }
-    return pages * PAGE_RECORD;
+    return pages;
+  }
+
+  /** The hash of memory as it is: what {@link pageTreeHash} says of a checkpoint of it. */
+  hash(bytes: Uint8Array, hasher: PageHasher): string {
+    const isFirst = this.#hashes === undefined;
+    const hashes = (this.#hashes ??= new PageHashes());
+    const result = new Uint32Array(bytes.buffer, PAGE_HASH, 8);
+    if (isFirst) eachPage(this.#base, (page, record) => hashes.set(page, ...hashOf(record)));
+    const end = Math.min(PAGES, bytes.length >> PAGE_SHIFT);
+    const words = new Uint32Array(bytes.buffer, DIRTY, Math.ceil(end / 4));
+    for (let w = 0; w < words.length; w++) {
+      if (words[w] === 0) continue;
+      const page = w * 4;
+      if (words[w] === FOUR_WRITTEN && isCaptured(page) && isCaptured(page + 3)) {
+        words[w] = FOUR_HASHED;
+        hasher.hashFourPages(page);
+        for (let i = 0; i < 4; i++) hashes.set(page + i, result[2 * i]!, result[2 * i + 1]!);
+        continue;
+      }
+      for (let one = page; one < page + 4; one++) {
+        const mark = bytes[DIRTY + one]!;
+        if (mark === 0 || ((mark & MARK_HASHED) !== 0 && !isFirst) || !isCaptured(one)) continue;
+        bytes[DIRTY + one] = mark | MARK_HASHED;
+        if ((mark & MARK_WRITTEN) === 0 && this.#wasUnwritten(one) && isUnwrittenShadow(bytes, one)) {
+          hashes.set(one, ...hashOf(UNWRITTEN_PAGE));
+          continue;
+        }
+        hasher.hashPage(one);
+        hashes.set(one, result[0]!, result[1]!);
+      }
+    }
+    return hashes.all();
+  }
+
+  /** Whether a page had nothing but zeros when memory was last equal to a checkpoint. */
+  #wasUnwritten(page: number): boolean {
+    const record = pageOf(this.#base, page);
+    return record === undefined || record === UNWRITTEN_PAGE;
   }
 
   restore(bytes: Uint8Array, tree: PageTree): void {
+    this.#hashes = undefined;
     this.#eachDirty(bytes, (page) => this.#put(bytes, page, pageOf(tree, page)));
     if (tree !== this.#base) {
       for (let n = 0; n < NODES; n++) {
@@ -116,22 +185,25 @@ export class Pages {
   }
 
   /** Calls back for each page that was written since the last time, and takes its mark away. */
-  #eachDirty(bytes: Uint8Array, visit: (page: number) => void): void {
+  #eachDirty(bytes: Uint8Array, visit: (page: number, mark: number) => void): void {
     const end = Math.min(PAGES, bytes.length >> PAGE_SHIFT);
     const words = new BigUint64Array(bytes.buffer, DIRTY, Math.ceil(end / 8));
     for (let w = 0; w < words.length; w++) {
       // Eight marks at a time: most of memory stands still between two checkpoints.
       if (words[w] === 0n) continue;
       for (let page = w * 8; page < w * 8 + 8; page++) {
-        if (bytes[DIRTY + page] !== 0 && isCaptured(page)) visit(page);
+        const mark = bytes[DIRTY + page]!;
+        if (mark !== 0 && isCaptured(page)) visit(page, mark);
       }
       words[w] = 0n;
     }
   }
 
-  #copy(bytes: Uint8Array, page: number): Page {
+  #copy(bytes: Uint8Array, page: number, isZero: boolean): Page {
     const offset = page << PAGE_SHIFT;
-    if (offset >= STACK_BASE && this.#isUnwritten(bytes, offset)) return UNWRITTEN_PAGE;
+    if (offset >= STACK_BASE && isUnwrittenShadow(bytes, page) && (isZero || isAllZero(bytes, offset))) {
+      return UNWRITTEN_PAGE;
+    }
     const record = this.#newRecord();
     record.set(bytes.subarray(offset, offset + PAGE_SIZE));
     record.set(bytes.subarray(SHADOW + (offset >> 3), SHADOW + (offset >> 3) + SHADOW_SIZE), PAGE_SIZE);
@@ -149,14 +221,6 @@ export class Pages {
     return new Uint8Array(this.#slab, --this.#slabLeft * PAGE_RECORD, PAGE_RECORD);
   }
 
-  #isUnwritten(bytes: Uint8Array, offset: number): boolean {
-    const shadow = new Uint32Array(bytes.buffer, SHADOW + (offset >> 3), SHADOW_SIZE / 4);
-    for (let i = 0; i < shadow.length; i++) if (shadow[i] !== UNWRITTEN_SHADOW) return false;
-    const data = new Uint32Array(bytes.buffer, offset, PAGE_SIZE / 4);
-    for (let i = 0; i < data.length; i++) if (data[i] !== 0) return false;
-    return true;
-  }
-
   #put(bytes: Uint8Array, page: number, record: Page | undefined): void {
     const offset = page << PAGE_SHIFT;
     if (offset >= bytes.length) return;
@@ -169,6 +233,18 @@ export class Pages {
       bytes.set(record.subarray(PAGE_SIZE), shadow);
     }
   }
+}
+
+function isUnwrittenShadow(bytes: Uint8Array, page: number): boolean {
+  const shadow = new Uint32Array(bytes.buffer, SHADOW + page * SHADOW_SIZE, SHADOW_SIZE / 4);
+  for (let i = 0; i < shadow.length; i++) if (shadow[i] !== UNWRITTEN_SHADOW) return false;
+  return true;
+}
+
+function isAllZero(bytes: Uint8Array, offset: number): boolean {
+  const data = new Uint32Array(bytes.buffer, offset, PAGE_SIZE / 4);
+  for (let i = 0; i < data.length; i++) if (data[i] !== 0) return false;
+  return true;
 }
 
 function pageOf(tree: PageTree, page: number): Page | undefined {
@@ -205,16 +281,50 @@ const hashes = new WeakMap<Page, readonly [number, number]>();
  * two checkpoints share are hashed once.
  */
 export function pageTreeHash(tree: PageTree): string {
-  let high = 0x9e3779b9;
-  let low = 0x85ebca6b;
-  eachPage(tree, (page, record) => {
-    const [a, b] = hashOf(record);
+  const sum = new HashSum();
+  eachPage(tree, (page, record) => sum.add(page, ...hashOf(record)));
+  return sum.text;
+}
+
+/** Puts the hashes of pages together, in their order. */
+class HashSum {
+  #high = 0x9e3779b9;
+  #low = 0x85ebca6b;
+
+  add(page: number, a: number, b: number): void {
     // A page that was written and is zero again is as good as one that was never there.
     if (a === 0 && b === 0) return;
-    high = Math.imul(high ^ a, 0x01000193) ^ page;
-    low = Math.imul(low ^ b, 0x85ebca77) + high;
-  });
-  return hex(high) + hex(low);
+    this.#high = Math.imul(this.#high ^ a, 0x01000193) ^ page;
+    this.#low = Math.imul(this.#low ^ b, 0x85ebca77) + this.#high;
+  }
+
+  get text(): string {
+    return hex(this.#high) + hex(this.#low);
+  }
+}
+
+/** The hash of each page of memory as it was when it was last hashed. */
+class PageHashes {
+  readonly #halves = new Uint32Array(2 * PAGES);
+  /** Pages of a node that have one: most nodes have none. */
+  readonly #used = new Uint8Array(NODES);
+
+  set(page: number, a: number, b: number): void {
+    this.#halves[2 * page] = a;
+    this.#halves[2 * page + 1] = b;
+    this.#used[Math.floor(page / NODE)] = 1;
+  }
+
+  all(): string {
+    const sum = new HashSum();
+    for (let n = 0; n < NODES; n++) {
+      if (this.#used[n] === 0) continue;
+      for (let page = n * NODE; page < (n + 1) * NODE; page++) {
+        sum.add(page, this.#halves[2 * page]!, this.#halves[2 * page + 1]!);
+      }
+    }
+    return sum.text;
+  }
 }
 
 function hashOf(record: Page): readonly [number, number] {

@@ -39,7 +39,7 @@ export async function compile() {
   const { error, stderr } = await asc.main(
     [
       'engine.as.ts',
-      ...['-O3', '--noAssert', '--runtime', 'stub', '--importMemory', '--noExportMemory'],
+      ...['-O3', '--noAssert', '--runtime', 'stub', '--importMemory', '--noExportMemory', '--enable', 'simd'],
       ...['--initialMemory', INITIAL_PAGES, '--maximumMemory', MAXIMUM_PAGES],
       ...['--outFile', 'engine.wasm'],
     ],

@@ -41,6 +41,7 @@ import { hit } from './hits.as';
 import { distance, dst, dst32, imm, imm32, open, readable, setDst, setDst32, src, src32, target } from './operands.as';
 
 export { enter, leave, refresh } from './frames.as';
+export { hashFourPages, hashPage } from './hash.as';
 
 /** A helper, a kfunc or a packet load: the call site's index is in the instruction. An OUT_* code. */
 @external('env', 'call')

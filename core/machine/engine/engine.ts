@@ -28,6 +28,10 @@ export interface Engine {
   leave(frame: number): number;
   /** Makes the program's part of a frame as new. */
   refresh(frame: number): void;
+  /** Hashes a page and its shadow bytes where they lie, into PAGE_HASH. */
+  hashPage(page: number): void;
+  /** The same of four pages that lie side by side. */
+  hashFourPages(first: number): void;
 }
 
 let compiled: WasmModule | undefined;

@@ -5,7 +5,7 @@
  *     0x0000_1000  control block: registers, step counter, what a stop was about
  *     0x0000_2000  the allocator's heads: one row per size class
  *     0x0001_0000  dirty map: one byte per page of 4 KiB
- *     0x0003_0000  how many calls and returns there were
+ *     0x0003_0000  how many calls and returns there were; the hash of a page
  *     0x0004_0000  span table: to which allocation span a unit of 16 KiB belongs
  *     0x0008_0000  log of calls and returns
  *     0x000c_0000  how often instructions were executed
@@ -51,12 +51,19 @@ export const ARENA_USER_HIGH = 0x10c8;
 // The allocator
 export const ALLOCATOR = 0x2000;
 export const DIRTY = 0x10000;
+/** Marks of the dirty map: written; only shadow bytes changed; hashed since then. Whoever writes puts the first in the place of all. */
+export const MARK_WRITTEN = 1;
+export const MARK_SHADED = 2;
+export const MARK_HASHED = 4;
 export const SPANS = 0x40000;
 export const SPAN_SHIFT = 14;
 export const SPAN_SIZE = 16384;
 
 /** How many calls and exits there were while they are only counted (u32 each). Like the log outside of what checkpoints hold. */
 export const FLOW_COUNTS = 0x30000;
+
+/** The hashes of the pages that were hashed last, four at most: two halves each (u32). Likewise outside. */
+export const PAGE_HASH = 0x30010;
 
 /** The log of calls and returns. Outside of what checkpoints hold: it is the observer's, not the program's. */
 export const LOG_BASE = 0x80000;
