@@ -75,11 +75,13 @@ Ctrl-C ends the recording where it is; what was recorded until then is a whole f
 
 Exit status: 0 all runs returned, 1 rejected or ended by an error, 2 wrong usage, 3 unreadable input, 130 ended by Ctrl-C.
 `,
-  replay: `Usage: bailout replay RECORDING [--run N] [--json] [--export FORMAT -o FILE]
+  replay: `Usage: bailout replay RECORDING [--run N | --runs FILTER] [--json] [--export FORMAT -o FILE]
 
 Runs a recording again, makes sure that it is the same run to the last bit, and shows what happened in it.
 
       --run N          the events of one run, counted from 0
+      --runs FILTER    only the runs that it lets through: 'result == 2 && throws > 0', 'flows[1].bytes > 100'
+                       (docs/debugger.md)
       --json           machine-readable (docs/cli.md)
       --export FORMAT  perfetto: JSON for Perfetto and chrome://tracing
                        csv: a line per event

@@ -82,6 +82,8 @@ export interface ReplayRequest {
   /** A recording. */
   readonly file: string;
   readonly run?: number;
+  /** Of many runs only those that it lets through: `throws > 0`. */
+  readonly runs?: string;
   readonly exportTo?: { readonly format: ExportFormat; readonly path: string };
   readonly json: boolean;
 }
@@ -136,6 +138,7 @@ const OPTIONS: Readonly<Record<CommandName, NonNullable<ParseArgsConfig['options
   },
   replay: {
     run: { type: 'string' },
+    runs: { type: 'string' },
     export: { type: 'string' },
     output: { type: 'string', short: 'o' },
     json: { type: 'boolean' },
@@ -259,6 +262,9 @@ function replayRequest(file: string, values: Values): ReplayRequest {
   const run = text(values['run']);
   if (run !== undefined && !/^\d{1,9}$/.test(run))
     throw usage(`--run takes the number of a run, from 0 on, not \`${run}\`.`, 'replay');
+  const runs = text(values['runs']);
+  if (run !== undefined && runs !== undefined)
+    throw usage('--run N is one run, and --runs FILTER are several: one of them is enough.', 'replay');
   const wanted = text(values['export']);
   const format = EXPORT_FORMATS.find((name) => name === wanted);
   const path = text(values['output']);
@@ -270,6 +276,7 @@ function replayRequest(file: string, values: Values): ReplayRequest {
     command: 'replay',
     file,
     ...(run === undefined ? {} : { run: Number(run) }),
+    ...(runs === undefined ? {} : { runs }),
     ...(format === undefined || path === undefined ? {} : { exportTo: { format, path } }),
     json: values['json'] === true,
   };

@@ -47,6 +47,15 @@ const BOTH_WAYS: readonly {
   { id: 'throw', title: 'Go to throw', icon: 'zap', move: (direction) => ({ kind: 'throw', direction }) },
 ];
 
+/** What is chosen is one packet of several: see chooseCaptured in core/commands/packets.ts. */
+const CAPTURED = /^packet \d+ of \d+ /;
+
+async function runAll(session: SessionStore): Promise<void> {
+  const result = await session.tell(session.api.execute('run --all'));
+  const [line] = result?.text.split('\n') ?? [];
+  if (line !== undefined && line !== '') session.notify(result?.failed === true ? 'error' : 'info', line);
+}
+
 function moves(session: SessionStore): readonly PageCommand[] {
   const began = (): boolean => session.state.position !== undefined;
   const loaded = (): boolean => session.state.program !== undefined;
@@ -105,6 +114,13 @@ function moves(session: SessionStore): readonly PageCommand[] {
       icon: 'debug-rerun',
       can: live,
       run: () => go({ kind: 'run' }),
+    },
+    {
+      id: 'run.all',
+      title: 'Run the program with each packet of the capture',
+      group: 'Run',
+      can: () => live() && CAPTURED.test(session.state.scenario.input ?? ''),
+      run: () => void runAll(session),
     },
     {
       id: 'run.first',

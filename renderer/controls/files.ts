@@ -44,7 +44,7 @@ export async function openFile(session: SessionStore, file: File): Promise<void>
 const OPENED: Record<Awaited<ReturnType<SessionStore['api']['open']>>['what'], string> = {
   object: 'an object',
   recording: 'a recording. It is looked at; nothing new can be run in it.',
-  capture: 'packets. The first is the input of the next run; `packet FILE:2` in the terminal takes another.',
+  capture: 'packets. The first is the input of the next run; `run --all` in the terminal runs each of them.',
   scenario: 'a scenario. The next run begins in its world.',
 };
 

@@ -36,18 +36,18 @@ export async function recordCommand(request: RecordRequest, host: Host): Promise
     return 1;
   }
   const scenario = scenarioOf(request, host);
-  const contexts = contextsOf(request, scenario.context ?? {}, host);
+  const inputs = inputsOf(request, scenario.context ?? {}, host);
   const source: RecordingSource = {
     objectName: baseName(request.file),
     objectBytes: host.readFile(request.file),
     ...profile,
     scenario,
-    requests: contexts.map((context) => ({ program: program.name, context })),
+    requests: inputs.map((input) => ({ program: program.name, ...input })),
     globals,
     maxSteps: request.maxSteps,
   };
   const { recording, isInterrupted } = await recordWatched(source, host, host.createFile(request.output));
-  host.write(`${summary(recording, undefined).join('\n')}\n`);
+  host.write(`${summary(recording).join('\n')}\n`);
   if (isInterrupted) return 130;
   return recording.complete && recording.runs.every(({ end }) => end.kind === 'exit') ? 0 : 1;
 }
@@ -89,14 +89,18 @@ async function recordWatched(
 }
 
 /** A capture without a number is all of its packets: a run for each. */
-function contextsOf(request: RecordRequest, context: ContextScenario, host: Host): ContextScenario[] {
+function inputsOf(
+  request: RecordRequest,
+  context: ContextScenario,
+  host: Host,
+): { readonly context: ContextScenario; readonly input?: string }[] {
   const { packet } = request;
-  if (packet === undefined) return [context];
+  if (packet === undefined) return [{ context }];
   const withData = (data: string): ContextScenario => {
     const { pcap: _, ...rest } = context.packet ?? {};
     return { ...context, packet: { ...rest, data } };
   };
-  if (!WHOLE_CAPTURE.test(packet)) return [withData(packetBytes(packet, host))];
+  if (!WHOLE_CAPTURE.test(packet)) return [{ context: withData(packetBytes(packet, host)) }];
   const contexts: ContextScenario[] = [];
   for (const captured of capturedPackets(host.readFile(packet), baseName(packet))) {
     if (contexts.length === MAX_RUNS) {
@@ -111,7 +115,8 @@ function contextsOf(request: RecordRequest, context: ContextScenario, host: Host
     contexts.push(withData(Buffer.from(ethernetFrame(captured, baseName(packet))).toString('hex')));
   }
   if (contexts.length === 0) throw new BailoutError('PCAP_EMPTY', `${baseName(packet)} holds no packet.`);
-  return contexts;
+  const count = contexts.length;
+  return contexts.map((one, i) => ({ context: one, input: `packet ${i + 1} of ${count} (${baseName(packet)})` }));
 }
 
 /** The contents of the maps that a change to the object touched. */

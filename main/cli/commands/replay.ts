@@ -1,5 +1,7 @@
 /** `bailout replay`: what a recording holds; whether it still is the same run; exports. */
 import { BailoutError } from '../../../core/errors.ts';
+import { runsLike } from '../../../core/debugger/runs.ts';
+import { Session } from '../../../core/debugger/session.ts';
 import type { TraceEvent } from '../../../core/trace/events.ts';
 import { csv, folded } from '../../../core/trace/export-text.ts';
 import { perfettoJson } from '../../../core/trace/export-perfetto.ts';
@@ -28,41 +30,65 @@ export function replayCommand(request: ReplayRequest, host: Host): ExitStatus {
     );
   }
   const line = host.terminal === undefined ? undefined : new ProgressLine('replaying', host.terminal);
-  new Replay(recording, { kernelBtf: host.kernelBtf() }).prepare({
-    onProgress: (done, total) => line?.update(done, total),
-  });
+  const timeline = new Replay(recording, { kernelBtf: host.kernelBtf() });
+  timeline.prepare({ onProgress: (done, total) => line?.update(done, total) });
   line?.clear();
+  const only = request.run === undefined ? filtered(timeline, request.runs, host) : [request.run];
   if (request.exportTo !== undefined) {
     const append = host.createFile(request.exportTo.path);
     const encoder = new TextEncoder();
     for (const piece of EXPORTS[request.exportTo.format](recording)) append(encoder.encode(piece));
   }
-  if (request.json) host.write(`${JSON.stringify(summaryJson(recording, request.run), null, 2)}\n`);
-  else host.write(`${summary(recording, request.run).join('\n')}\nThe replay is the recorded run, to the last bit.\n`);
+  if (request.json) host.write(`${JSON.stringify(summaryJson(recording, request.run, only), null, 2)}\n`);
+  else
+    host.write(
+      `${summary(recording, request.run, only).join('\n')}\nThe replay is the recorded run, to the last bit.\n`,
+    );
   return 0;
 }
 
-/** A line per run, and how much happened; of one run, its events. */
-export function summary(recording: Recording, only: number | undefined): string[] {
+/** The runs that `--runs` lets through; undefined for all. What is wrong with it is wrong with the command line. */
+function filtered(timeline: Replay, filter: string | undefined, host: Host): readonly number[] | undefined {
+  if (filter === undefined) return undefined;
+  const { scenario, requests } = timeline.recording.source;
+  const session = new Session(timeline.object, scenario);
+  session.attach(timeline, requests);
+  const line = host.terminal === undefined ? undefined : new ProgressLine('filtering', host.terminal);
+  try {
+    return runsLike(session, filter, { onProgress: (done, total) => line?.update(done, total, 'runs') });
+  } catch (error) {
+    if (error instanceof BailoutError && error.code.startsWith('EXPRESSION'))
+      throw new BailoutError('USAGE', error.message, { hint: error.hint, cause: error });
+    throw error;
+  } finally {
+    line?.clear();
+  }
+}
+
+/** A line per run, all or those that are asked for, and how much happened; of a single one, its events. */
+export function summary(recording: Recording, single?: number, only?: readonly number[]): string[] {
   const { runs, events } = recording;
+  const inputs = inputsOf(recording);
   const lines = [
     `${recording.source.objectName}: ${runs.length} run${runs.length === 1 ? '' : 's'}${recording.complete ? '' : ' (cut off)'}`,
   ];
+  const wanted = only === undefined ? undefined : new Set(only);
   runs.forEach((run, index) => {
-    if (only === undefined || only === index)
+    if (wanted?.has(index) !== false)
       lines.push(
-        `run ${index} · ${run.program}${run.what === 'program' ? '' : ` (${run.what})`} · ${result(run)} · ${steps(run)}${thrown(run)}`,
+        `run ${index} · ${run.program}${run.what === 'program' ? '' : ` (${run.what})`} · ${result(run)} · ${steps(run)}${thrown(run)}${inputs[index] === undefined ? '' : ` · ${inputs[index]}`}`,
       );
   });
-  if (only === undefined) {
+  if (single === undefined) {
+    if (wanted?.size === 0) lines.push('None of them is like that.');
     const totals = Object.entries(events.totals()).filter(([, count]) => count > 0);
     lines.push(`events: ${totals.map(([kind, count]) => `${kind} ${count.toLocaleString('en')}`).join(', ')}`);
     return lines;
   }
-  const query = { from: { run: only, step: 0, phase: 0 }, to: { run: only + 1, step: 0, phase: 0 } };
+  const query = { from: { run: single, step: 0, phase: 0 }, to: { run: single + 1, step: 0, phase: 0 } };
   const shown = [...events.events({ ...query, limit: SHOWN + 1 })];
   for (const event of shown.slice(0, SHOWN)) lines.push(line(event));
-  if (shown.length > SHOWN || events.omitted(only) > 0) lines.push('… more: --export csv -o FILE');
+  if (shown.length > SHOWN || events.omitted(single) > 0) lines.push('… more: --export csv -o FILE');
   return lines;
 }
 
@@ -94,14 +120,24 @@ function thrown({ throws }: RecordedRun): string {
   return throws === 0 ? '' : ` · ${throws} throw${throws === 1 ? '' : 's'}`;
 }
 
+/** What each run got, where that was chosen: requests are the runs of programs, in order. */
+function inputsOf({ runs, source }: Recording): readonly (string | undefined)[] {
+  let request = 0;
+  return runs.map(({ what }) => (what === 'program' ? source.requests[request++]?.input : undefined));
+}
+
 /** The summary as data (docs/cli.md). */
-function summaryJson(recording: Recording, only: number | undefined): unknown {
+function summaryJson(recording: Recording, single: number | undefined, only: readonly number[] | undefined): unknown {
   const { runs, events, complete, source } = recording;
-  const query = { from: { run: only ?? 0, step: 0, phase: 0 }, to: { run: (only ?? -1) + 1, step: 0, phase: 0 } };
+  const inputs = inputsOf(recording);
+  // The list of one run stands beside all runs.
+  const wanted = single === undefined && only !== undefined ? new Set(only) : undefined;
+  const rows = runs.map((run, index) => ({ run, index })).filter(({ index }) => wanted?.has(index) !== false);
+  const query = { from: { run: single ?? 0, step: 0, phase: 0 }, to: { run: (single ?? -1) + 1, step: 0, phase: 0 } };
   return {
     object: source.objectName,
     complete,
-    runs: runs.map((run, index) => ({
+    runs: rows.map(({ run, index }) => ({
       run: index,
       program: run.program,
       what: run.what,
@@ -110,9 +146,10 @@ function summaryJson(recording: Recording, only: number | undefined): unknown {
       ...(run.end.kind === 'exit' ? { retval: Number(BigInt.asIntN(32, run.end.value)) } : {}),
       ...(run.end.kind === 'fault' ? { error: { code: run.end.code, message: run.end.message } } : {}),
       ...(run.end.kind === 'unfinished' ? { unfinished: true } : {}),
+      ...(inputs[index] === undefined ? {} : { input: inputs[index] }),
     })),
     events: events.totals(),
-    ...(only === undefined
+    ...(single === undefined
       ? {}
       : {
           list: [...events.events(query)].map((event) => ({
