@@ -69,18 +69,15 @@ export function useEvents({ filter, order, visible }: Asked): EventList {
   };
 
   // Another run: nothing of what was there belongs to it.
-  watch(
-    () => [run.value, session.state.epoch],
-    () => {
-      pages.renew();
-      total.value = omitted.value = 0;
-      present.value = undefined;
-      again();
-    },
-  );
+  watch([run, () => session.state.epoch], () => {
+    pages.renew();
+    total.value = omitted.value = 0;
+    present.value = undefined;
+    again();
+  });
   watch(order, again);
   // The same run went on.
-  watch(() => [session.state.runs.current?.last?.step, session.state.runs.current?.last?.phase], again);
+  watch([() => session.state.runs.current?.last?.step, () => session.state.runs.current?.last?.phase], again);
   watch(visible, (isVisible) => {
     if (isVisible && isStale) again();
   });
@@ -90,14 +87,11 @@ export function useEvents({ filter, order, visible }: Asked): EventList {
     timer = setTimeout(again, PAUSE_MS);
   });
   // The session has moved: where is that in the list? No rows are asked for.
-  watch(
-    () => session.state.tick,
-    async (tick) => {
-      if (tick === undefined) present.value = undefined;
-      else if (visible.value) await query(0, 0);
-      else isStale = true;
-    },
-  );
+  watch([() => session.state.tick, run], async ([tick]) => {
+    if (tick === undefined) present.value = undefined;
+    else if (visible.value) await query(0, 0);
+    else isStale = true;
+  });
   if (visible.value) again();
 
   return {

@@ -47,17 +47,14 @@ export function useTimeline(visible: Readonly<Ref<boolean>>, changed: () => void
   );
 
   // Another run, or another object: all is new.
-  watch(
-    () => [run.value, session.state.epoch],
-    () => {
-      source.clear();
-      whole.value = undefined;
-      chosen.value = undefined;
-      selected.value = undefined;
-      scrolled.value = 0;
-      changed();
-    },
-  );
+  watch([run, () => session.state.epoch], () => {
+    source.clear();
+    whole.value = undefined;
+    chosen.value = undefined;
+    selected.value = undefined;
+    scrolled.value = 0;
+    changed();
+  });
   // The same run knows more: it went on, or has other marks.
   const marks = computed(() => {
     const { bookmarks, breakpoints } = session.state;
@@ -69,12 +66,7 @@ export function useTimeline(visible: Readonly<Ref<boolean>>, changed: () => void
   });
   const isBeyond = computed(() => whole.value !== undefined && (session.state.tick ?? 0) > whole.value.view.last);
   watch(
-    () => [
-      marks.value,
-      session.state.runs.current?.last?.step,
-      session.state.runs.current?.last?.phase,
-      isBeyond.value,
-    ],
+    [marks, () => session.state.runs.current?.last?.step, () => session.state.runs.current?.last?.phase, isBeyond],
     () => {
       if (visible.value) source.refresh();
     },
