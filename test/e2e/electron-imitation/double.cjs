@@ -170,9 +170,10 @@ function makeElectron(chromium, root) {
       if (!windows.delete(this)) return;
       this.webContents.emit('destroyed');
       this.emit('closed');
-      void this.webContents.opened.then(() =>
-        chromium.send('Target.closeTarget', { targetId: this.webContents.targetId }),
-      );
+      // Chromium may have ended before it: with the last window the application does.
+      void this.webContents.opened
+        .then(() => chromium.send('Target.closeTarget', { targetId: this.webContents.targetId }))
+        .catch(() => undefined);
       if (windows.size === 0) electron.app.emit('window-all-closed');
     }
 
