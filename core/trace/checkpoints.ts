@@ -28,6 +28,11 @@ export const DEFAULT_BUDGET = 256 * 1024 * 1024;
 const STEPS_PER_BYTE = 4;
 /** But no further apart than what runs again in a tenth of a second. */
 const MAX_SPACING = 16_000_000;
+/** Where instructions take long, as calls of the kernel do, checkpoints come closer than {@link SPACING}: what runs again takes so long. */
+const RERUN_MS = 10;
+const MIN_SPACING = 15_625;
+/** In a millisecond so many cheap instructions would run: copying for a checkpoint is weighed against them. */
+const STEPS_PER_MS = 100_000;
 
 export class Checkpoints {
   readonly #budget: number;
@@ -38,9 +43,12 @@ export class Checkpoints {
   /** Bytes copied and instructions gone since spacing was last changed: what checkpoints cost. */
   #copied = 0;
   #covered = 0;
+  /** Whether they come closer where instructions take long. Not when somebody chose the spacing, or the budget was ever used up. */
+  #comesCloser: boolean;
 
   constructor(options: { readonly spacing?: number; readonly budgetBytes?: number }) {
     this.#spacing = options.spacing ?? SPACING;
+    this.#comesCloser = options.spacing === undefined;
     this.#budget = options.budgetBytes ?? DEFAULT_BUDGET;
   }
 
@@ -76,13 +84,14 @@ export class Checkpoints {
     if (this.#bytes > this.#budget) this.#thin();
   }
 
-  /** Keeps a moment within a run. */
-  add(position: Position, work: number, checkpoint: MachineCheckpoint): void {
+  /** Keeps a moment within a run. `msPerStep`: how long instructions took lately. */
+  add(position: Position, work: number, checkpoint: MachineCheckpoint, msPerStep: number): void {
     const kept = { position, checkpoint, work, pinned: false, bytes: 0 };
     this.#insert(this.#indexAfter(position), kept);
     this.#copied += kept.bytes;
-    this.#covered += this.#spacing;
+    this.#covered += Math.max(this.#spacing, this.#spacing * msPerStep * STEPS_PER_MS);
     if (this.#bytes > this.#budget) this.#thin();
+    else if (this.#isTooFar(msPerStep, kept.bytes)) this.#setSpacing(this.#spacing / 2);
     else if (this.#copied * STEPS_PER_BYTE > this.#covered && this.#spacing < MAX_SPACING) this.#spaceOut();
   }
 
@@ -95,6 +104,7 @@ export class Checkpoints {
 
   /** About every second checkpoint goes. */
   #thin(): void {
+    this.#comesCloser = false;
     this.#spaceOut();
     const newest = this.#kept.at(-1);
     const stay: Kept[] = [];
@@ -115,7 +125,18 @@ export class Checkpoints {
   }
 
   #spaceOut(): void {
-    this.#spacing *= 2;
+    this.#setSpacing(this.#spacing * 2);
+  }
+
+  /** Whether going to a moment just before the next checkpoint takes longer than it should, and another one would cost less. */
+  #isTooFar(msPerStep: number, bytes: number): boolean {
+    const rerun = this.#spacing * msPerStep;
+    if (!this.#comesCloser || this.#spacing / 2 < MIN_SPACING || rerun <= RERUN_MS) return false;
+    return bytes * STEPS_PER_BYTE < (rerun / 2) * STEPS_PER_MS;
+  }
+
+  #setSpacing(spacing: number): void {
+    this.#spacing = spacing;
     this.#copied = 0;
     this.#covered = 0;
   }
@@ -133,7 +154,7 @@ export class Checkpoints {
   }
 }
 
-function costOf(checkpoint: MachineCheckpoint, before: MachineCheckpoint | undefined): number {
+export function costOf(checkpoint: MachineCheckpoint, before: MachineCheckpoint | undefined): number {
   const tree = checkpoint.kernel.memory as PageTree;
   return CHECKPOINT_BYTES + pageTreeBytes(tree, before?.kernel.memory as PageTree | undefined);
 }

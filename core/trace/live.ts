@@ -22,6 +22,8 @@ import { Checkpoints } from './checkpoints.ts';
 import type { CollectorLimits } from './collect.ts';
 import { Collector } from './collect.ts';
 import { EventIndex } from './events.ts';
+import type { Place } from './near.ts';
+import { NearPlaces } from './near.ts';
 import type { Completed, Found, Limits, Patience, Position, Search, Timeline, TimelineRun } from './timeline.ts';
 import { cancelled, comparePositions } from './timeline.ts';
 
@@ -75,9 +77,6 @@ const CHECKPOINT_WORK = 256 * 1024;
 /** A timer may arm itself for ever. */
 const MAX_CALLBACKS = 16;
 
-/** A moment with its state. */
-type Place = Pick<Kept, 'position' | 'checkpoint'>;
-
 const ANYTHING: Search = { phases: false, stops: () => undefined, test: () => 'miss' };
 
 export class LiveTimeline implements Timeline {
@@ -92,6 +91,9 @@ export class LiveTimeline implements Timeline {
   readonly #runs: Run[] = [];
   readonly #programs = new Set<Program>();
   readonly #kept: Checkpoints;
+  readonly #near = new NearPlaces();
+  /** Since the last checkpoint: how long how many instructions took. */
+  #lately = { ms: 0, steps: 0 };
   readonly #options: LiveOptions;
   #run = 0;
   /** The state after the last run was over and user space has read its buffers: where the next begins. */
@@ -278,7 +280,7 @@ export class LiveTimeline implements Timeline {
   #toSliceBefore(end: Position, laid: Place[]): Place | undefined {
     const run = this.#isFirst(end) ? end.run - 1 : end.run;
     while (laid.length > 0 && comparePositions(laid.at(-1)!.position, end) >= 0) laid.pop();
-    const kept = this.#kept.before(end);
+    const kept = this.#near.best(end, this.#kept.before(end), true);
     const near = laid.at(-1);
     const start = near !== undefined && (kept === undefined || near.position.run > kept.position.run) ? near : kept;
     if (start === undefined) return undefined;
@@ -367,7 +369,10 @@ export class LiveTimeline implements Timeline {
     );
     const before = machine.step;
     // At the last phases of an unwinding that ends at `until` nothing is left to execute.
+    const since = performance.now();
     const stop = machine.run({ fuel: Math.max(ceiling - before, 1), phases: true, breakHere: false });
+    this.#lately.ms += performance.now() - since;
+    this.#lately.steps += machine.step - before;
     if (isNew) this.#frontier = this.position;
     this.#keep();
     return (
@@ -554,7 +559,9 @@ export class LiveTimeline implements Timeline {
     if (this.#isTooDear(before, position)) return;
     const { workBefore, first } = this.#runs[position.run]!;
     const checkpoint = machine.checkpoint();
-    this.#kept.add(position, workBefore + position.step - first.step, checkpoint);
+    const { ms, steps } = this.#lately;
+    this.#lately = { ms: 0, steps: 0 };
+    this.#kept.add(position, workBefore + position.step - first.step, checkpoint, steps === 0 ? 0 : ms / steps);
     this.#options.onKept?.(position, checkpoint);
   }
 
@@ -574,7 +581,7 @@ export class LiveTimeline implements Timeline {
   /** Goes to a moment, from here or from a checkpoint, through all runs that lie between. False when it was cancelled. */
   #reach(target: Position, limits: Patience): boolean {
     const here = this.position;
-    const kept = this.#kept.upTo(target);
+    const kept = this.#near.best(target, this.#kept.upTo(target));
     const stays =
       comparePositions(here, target) <= 0 && (kept === undefined || comparePositions(kept.position, here) <= 0);
     if (!stays && kept !== undefined) this.#restore(kept);
@@ -582,7 +589,19 @@ export class LiveTimeline implements Timeline {
       if (this.#forward(ANYTHING, undefined, limits, 'run') === 'cancelled') return false;
       this.#cross();
     }
+    if (!stays && kept !== undefined && !this.#layNear(target, kept, limits)) return false;
     return this.#forward(ANYTHING, target, limits, 'run') !== 'cancelled';
+  }
+
+  /** Where the way to a moment is long, a place shortly before it is remembered. False when it was cancelled. */
+  #layNear(target: Position, from: Place, limits: Patience): boolean {
+    const step = this.#near.stepBefore(target, this.position);
+    if (step === undefined) return true;
+    if (this.#forward(ANYTHING, { run: target.run, step, phase: 0 }, limits, 'run') === 'cancelled') return false;
+    const { position, machine } = this;
+    if (position.step === step && position.phase === 0 && machine.end === undefined)
+      this.#near.add({ position, checkpoint: machine.checkpoint() }, from);
+    return true;
   }
 
   #clamped(position: Position): Position {

@@ -1,11 +1,12 @@
 /**
- * `npm run bench [-- machine|exceptions|checkpoints|recording|trace|runs|verifier|cli]`: measures, prints, and writes docs/performance.md. Says
+ * `npm run bench [-- machine|exceptions|checkpoints|recording|trace|going|runs|verifier|cli]`: measures, prints, and writes docs/performance.md. Says
  * which figures miss what the project promises, and exits with 1 when one does.
  */
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { benchCommandLine } from './command-line.ts';
 import { benchCheckpoints, benchMachine, benchSteps } from './machine.ts';
+import { benchGoing } from './going.ts';
 import { benchManyRuns } from './many-runs.ts';
 import type { Row } from './report.ts';
 import { isMissed, limitText, table, writeSection } from './report.ts';
@@ -39,6 +40,7 @@ section('exceptions', 'Exceptions that are not thrown', benchUnwinding);
 section('checkpoints', 'Checkpoints', benchCheckpoints);
 section('recording', 'What recording costs', benchRecording);
 section('trace', 'Recordings', benchTrace);
+section('going', 'Going about in recordings', benchGoing);
 section('runs', 'Recordings of many runs', benchManyRuns);
 section('verifier', 'Verifier', benchVerifier);
 section('cli', 'Command line', benchCommandLine);

@@ -1,0 +1,68 @@
+/** Checkpoints come where they are needed: closer where instructions are slow, and shortly before moments that are far from others. */
+import { describe, expect, it } from 'vitest';
+import { bundledKernelBtf } from '../../main/kernel-btf.ts';
+import { Checkpoints, SPACING } from './checkpoints.ts';
+import { NearPlaces } from './near.ts';
+import { Replay } from './replay.ts';
+import { stateHash } from './state-hash.ts';
+import { loopSource, recordingOf } from './testing/recordings.ts';
+
+const kernelBtf = bundledKernelBtf();
+const recording = recordingOf(loopSource(400));
+const { lastStep } = recording.runs[0]!;
+// Every checkpoint but the first and the newest is one too many.
+const tight = new Replay(recording, { kernelBtf, budgetBytes: 1 });
+const roomy = new Replay(recording, { kernelBtf, spacing: 10_000 });
+const checkpoint = roomy.machine.checkpoint();
+const at = (step: number): { run: number; step: number; phase: number } => ({ run: 0, step, phase: 0 });
+
+describe('places near where one was', () => {
+  it('have the state that the moment has, in whatever order one goes', () => {
+    tight.prepare();
+    expect(tight.checkpoints).toBeLessThan(4);
+    for (const step of [lastStep - 5, 2_000_000, 2_500_000, 1_999_999, lastStep - 4200]) {
+      for (const back of [0, 1, 2, 4095, 4096, 4097, 3, 0]) {
+        const position = at(step - back);
+        expect(tight.seek(position)).toEqual(position);
+        roomy.seek(position);
+        expect(stateHash(tight.machine.checkpoint())).toBe(stateHash(roomy.machine.checkpoint()));
+      }
+    }
+  });
+
+  it('are gone to only backwards, and the newest stay', () => {
+    const places = new NearPlaces();
+    const first = { position: at(0), checkpoint };
+    expect(places.stepBefore(at(5_000_000), at(0))).toBe(4_995_904);
+    expect(places.stepBefore(at(5_000_000), at(4_500_000))).toBeUndefined();
+    for (let i = 1; i <= 6; i++) places.add({ position: at(i * 1000), checkpoint }, first);
+    expect(places.best(at(2999), first)).toBe(first);
+    expect(places.best(at(6000), first)?.position.step).toBe(6000);
+    expect(places.best(at(6000), first, true)?.position.step).toBe(5000);
+    expect(places.best(at(6000), { position: at(5999), checkpoint }, true)?.position.step).toBe(5999);
+  });
+});
+
+describe('the space between checkpoints', () => {
+  /** After a while of instructions that take so long. */
+  function spacingAfter(
+    options: { readonly spacing?: number; readonly budgetBytes?: number },
+    msPerStep: number,
+  ): number {
+    const kept = new Checkpoints(options);
+    kept.addFirst(at(0), 0, checkpoint, false);
+    for (let i = 1, step = 0; i < 40; i++) kept.add(at((step += kept.spacing)), step, checkpoint, msPerStep);
+    return kept.spacing;
+  }
+
+  it('is smaller where instructions take long', () => {
+    expect(spacingAfter({}, 1e-6)).toBe(SPACING);
+    expect(spacingAfter({}, 1e-4)).toBeLessThan(SPACING);
+    expect(spacingAfter({}, 1e-2)).toBeGreaterThan(10_000);
+  });
+
+  it('is not, where it was chosen or there is no room', () => {
+    expect(spacingAfter({ spacing: 1_000_000 }, 1e-2)).toBe(1_000_000);
+    expect(spacingAfter({ budgetBytes: 1 }, 1e-2)).toBeGreaterThan(SPACING);
+  });
+});
