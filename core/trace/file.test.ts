@@ -60,6 +60,15 @@ describe('a file', () => {
     expect([...readRecording(writeRecording(read, zstd), zstd).events.events()]).toEqual([...read.events.events()]);
   });
 
+  it('of the second version, which attached nothing, is read as one of this', () => {
+    const old = new Uint8Array(readFileSync(new URL('./testing/version-2.bailout', import.meta.url)));
+    expect(new DataView(old.buffer).getUint32(8, true)).toBe(2);
+    const read = readRecording(old, zstd);
+    expect(read.source.attach).toBeUndefined();
+    expect(read.events.totals()).toMatchObject({ call: 9, return: 6, helper: 26, print: 2, throw: 1, phase: 14 });
+    expect(new Replay(read, { kernelBtf: bundledKernelBtf() }).prepare()).toBe(true);
+  });
+
   it('grows while one records, and is good up to the last chunk when the writer is killed', () => {
     const parts: Uint8Array[] = [];
     const writer = new FileWriter((bytes) => parts.push(bytes), zstd);

@@ -6,6 +6,7 @@ import { BailoutError } from '../errors.ts';
 import { isProfile } from '../exceptions/profile.ts';
 import type { Scenario } from '../kernel/scenario.ts';
 import { checkScenario } from '../kernel/scenario-file.ts';
+import type { AttachedObject, RecordedAttachment } from './attached.ts';
 import type { Chunk, Compression } from './bytes.ts';
 import { altered, decodeChunk, encodeChunk, joined } from './bytes.ts';
 import { decodeOverflow, decodeRows, encodeOverflow, encodeRows } from './event-bytes.ts';
@@ -16,7 +17,7 @@ import type { RecordedHash, RecordedRun, Recording, RecordingSource, RecordingWr
 export type { Compression } from './bytes.ts';
 
 const MAGIC = 'BAILOUT\0';
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 const FILE_HEADER = 16;
 const MAX_FILE = 1024 * 1024 * 1024;
 const MAX_UNPACKED = 1024 * 1024 * 1024;
@@ -24,6 +25,8 @@ const MAX_UNPACKED = 1024 * 1024 * 1024;
 /** From version n to n + 1, by n. What changes in the format adds a row here, and no reader of an older version goes. */
 const UPGRADERS: Readonly<Record<number, (chunks: readonly Chunk[]) => readonly Chunk[]>> = {
   1: (chunks) => chunks.map(upgradeChunk),
+  // Nothing was attached: a source without the field says so.
+  2: (chunks) => chunks,
 };
 
 function upgradeChunk(chunk: Chunk): Chunk {
@@ -76,16 +79,18 @@ export class FileWriter implements RecordingWriter {
     header.set(encoder.encode(MAGIC));
     new DataView(header.buffer).setUint32(8, FORMAT_VERSION, true);
     this.#append(header);
-    const { objectBytes, globals, ...rest } = source;
+    const { objectBytes, globals, attach = [], ...rest } = source;
+    const others = [...new Set(attach.flatMap((one) => one.object ?? []))];
     const json = encoder.encode(
       toJson({
         ...rest,
         object: objectBytes.length,
         globals: globals.map(({ map, bytes }) => ({ map, size: bytes.length })),
+        ...(attach.length === 0 ? {} : attachJson(attach, others)),
       }),
     );
     const size = new Uint8Array(Uint32Array.of(json.length).buffer);
-    this.#chunk('SRCE', joined([size, json, objectBytes, ...globals.map(({ bytes }) => bytes)]));
+    this.#chunk('SRCE', joined([size, json, objectBytes, ...[...globals, ...others].map(({ bytes }) => bytes)]));
   }
 
   update(recording: Recording): void {
@@ -118,6 +123,17 @@ export class FileWriter implements RecordingWriter {
   #chunk(type: string, bytes: Uint8Array): void {
     this.#append(encodeChunk(type, bytes, this.#compression));
   }
+}
+
+/** Objects of attached programs stand once in the file, and attachments name them by their place. */
+function attachJson(attach: readonly RecordedAttachment[], others: readonly AttachedObject[]): object {
+  return {
+    objects: others.map(({ name, bytes }) => ({ name, size: bytes.length })),
+    attach: attach.map(({ object: other, ...names }) => ({
+      ...names,
+      ...(other === undefined ? {} : { object: others.indexOf(other) }),
+    })),
+  };
 }
 
 /** A whole recording as one file. */
@@ -263,6 +279,11 @@ function readSource(chunk: Chunk): RecordingSource {
     const { map, size: length } = object(item, chunk);
     return { map: natural(map, chunk), bytes: take(natural(length, chunk)) };
   });
+  const others = optionalArray(fields['objects'], chunk).map((item) => {
+    const { name, size: length } = object(item, chunk);
+    return { name: string(name, chunk), bytes: take(natural(length, chunk)) };
+  });
+  const attach = optionalArray(fields['attach'], chunk).map((item) => readAttachment(item, others, chunk));
   const { profile } = fields;
   if (profile !== undefined && (typeof profile !== 'string' || !isProfile(profile)))
     throw altered(chunk.offset, 'it names no profile that there is');
@@ -280,8 +301,21 @@ function readSource(chunk: Chunk): RecordingSource {
       };
     }),
     globals,
+    ...(attach.length === 0 ? {} : { attach }),
     maxSteps: natural(fields['maxSteps'], chunk),
     ...(fields['kernelTypes'] === undefined ? {} : { kernelTypes: string(fields['kernelTypes'], chunk) }),
+  };
+}
+
+function readAttachment(value: unknown, others: readonly AttachedObject[], chunk: Chunk): RecordedAttachment {
+  const { object: index, program, target, function: name } = object(value, chunk);
+  const other = index === undefined ? undefined : others[natural(index, chunk)];
+  if (index !== undefined && other === undefined) throw altered(chunk.offset, 'an attached program is in no object');
+  return {
+    ...(other === undefined ? {} : { object: other }),
+    program: string(program, chunk),
+    target: string(target, chunk),
+    function: string(name, chunk),
   };
 }
 
@@ -357,6 +391,11 @@ function object(value: unknown, chunk: Chunk): Readonly<Record<string, unknown>>
 function array(value: unknown, chunk: Chunk): readonly unknown[] {
   if (!Array.isArray(value)) throw altered(chunk.offset, 'a list is missing');
   return value;
+}
+
+/** A list that is left out is empty. */
+function optionalArray(value: unknown, chunk: Chunk): readonly unknown[] {
+  return value === undefined ? [] : array(value, chunk);
 }
 
 function string(value: unknown, chunk: Chunk): string {

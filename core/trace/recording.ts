@@ -5,7 +5,6 @@
  * what one wants to see without running again: results and events. Hashes of the state at many moments make sure that
  * a replay is the same run, to the last bit.
  */
-import { BailoutError } from '../errors.ts';
 import type { Profile } from '../exceptions/profile.ts';
 import type { ContextScenario, Scenario } from '../kernel/scenario.ts';
 import type { Btf } from '../object/btf/btf.ts';
@@ -13,11 +12,15 @@ import { loadObject } from '../object/object.ts';
 import type { ObjectFile, Program } from '../object/program.ts';
 import type { Verification } from '../verifier/verification.ts';
 import { verify } from '../verifier/verify.ts';
+import type { RecordedAttachment } from './attached.ts';
+import { attachmentsOf, programNamed } from './attached.ts';
 import type { CollectorLimits } from './collect.ts';
 import type { EventIndex } from './events.ts';
 import { LiveTimeline } from './live.ts';
 import { stateHash } from './state-hash.ts';
 import type { Position, Search, TimelineRun } from './timeline.ts';
+
+export { programNamed } from './attached.ts';
 
 /** One call of a program. */
 export interface RunRequest {
@@ -38,6 +41,8 @@ export interface RecordingSource {
   readonly requests: readonly RunRequest[];
   /** Contents that a loader gave to maps of global variables, by the index of the map. */
   readonly globals: readonly { readonly map: number; readonly bytes: Uint8Array }[];
+  /** Programs attached to functions of those that are run. */
+  readonly attach?: readonly RecordedAttachment[];
   /** Instructions that one run may take. */
   readonly maxSteps: number;
   /** Of the kernel's types with which it was recorded: {@link Btf.identity}. Files of the first version have none. */
@@ -119,12 +124,6 @@ export function loadSource(source: RecordingSource, kernelBtf: Btf): ObjectFile 
   return object;
 }
 
-export function programNamed(object: ObjectFile, name: string): Program {
-  const program = object.programs.find((candidate) => candidate.name === name);
-  if (program === undefined) throw new BailoutError('TRACE_NO_PROGRAM', `${object.name} has no program ${name}.`);
-  return program;
-}
-
 /** What the verifier says about each program, asked once. */
 export function factsOf(source: RecordingSource): (program: Program) => Verification {
   const known = new Map<Program, Verification>();
@@ -160,6 +159,7 @@ export function* recordInSteps(
   const timeline: LiveTimeline = new LiveTimeline({
     object,
     scenario: source.scenario,
+    attach: attachmentsOf(source.attach ?? [], object, options.kernelBtf),
     profile: source.profile ?? (programs[0] === undefined ? 'proposal' : facts(programs[0]).profile),
     factsOf: facts,
     maxSteps: source.maxSteps,

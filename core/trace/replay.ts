@@ -6,12 +6,13 @@ import { BailoutError } from '../errors.ts';
 import type { MachineCheckpoint, Machine } from '../machine/machine.ts';
 import type { Btf } from '../object/btf/btf.ts';
 import type { ObjectFile, Program } from '../object/program.ts';
+import { attachmentsOf, programNamed } from './attached.ts';
 import { Collector } from './collect.ts';
 import type { CollectorLimits } from './collect.ts';
 import type { EventIndex } from './events.ts';
 import { LiveTimeline } from './live.ts';
 import type { RecordedRun, Recording, RunEnd } from './recording.ts';
-import { factsOf, loadSource, programNamed } from './recording.ts';
+import { factsOf, loadSource } from './recording.ts';
 import { stateHash } from './state-hash.ts';
 import type { Completed, Found, Limits, Patience, Position, Search, Timeline, TimelineRun } from './timeline.ts';
 import { comparePositions } from './timeline.ts';
@@ -44,13 +45,16 @@ export class Replay implements Timeline {
     this.recording = recording;
     this.object = loadSource(source, options.kernelBtf);
     this.#programs = source.requests.map(({ program }) => programNamed(this.object, program));
-    this.runs = recording.runs.map((run, index) => timelineRun(run, index, this.object));
+    const attach = attachmentsOf(source.attach ?? [], this.object, options.kernelBtf);
+    const objects = [this.object, ...attach.map((one) => one.object)];
+    this.runs = recording.runs.map((run, index) => timelineRun(run, index, objects));
     for (const { run, step, hash } of recording.hashes) this.#hashes.set(`${run} ${step}`, hash);
     const facts = factsOf(source);
     const [first] = this.#programs;
     this.#live = new LiveTimeline({
       object: this.object,
       scenario: source.scenario,
+      attach,
       profile: source.profile ?? (first === undefined ? 'proposal' : facts(first).profile),
       factsOf: facts,
       maxSteps: source.maxSteps,
@@ -244,16 +248,21 @@ function within(limits: Patience, before: number, total: number): Patience {
   };
 }
 
-function timelineRun(run: RecordedRun, index: number, object: ObjectFile): TimelineRun {
+function timelineRun(run: RecordedRun, index: number, objects: readonly ObjectFile[]): TimelineRun {
   const end = run.end.kind === 'unfinished' ? undefined : endOf(run, run.end);
   return {
-    program: programNamed(object, run.program),
+    program: programNamed(ownerOf(run.program, objects), run.program),
     what: run.what,
     first: { run: index, step: run.firstStep, phase: 0 },
     last: { run: index, step: run.lastStep, phase: run.lastPhase },
     throws: run.throws,
     ...(end === undefined ? {} : { end }),
   };
+}
+
+/** The object that ran; a timer may be of another one, from which something was attached. */
+function ownerOf(program: string, objects: readonly ObjectFile[]): ObjectFile {
+  return objects.find(({ programs }) => programs.some(({ name }) => name === program)) ?? objects[0]!;
 }
 
 function endOf(run: RecordedRun, end: Exclude<RunEnd, { kind: 'unfinished' }>): NonNullable<TimelineRun['end']> {

@@ -69,7 +69,7 @@ Runs a program in a simulated kernel, and keeps what is needed to run it again, 
   -p, --program NAME    which program; may be left out when there is only one
   -o, --output FILE     the recording; its name usually ends with .bailout
       --packet PACKET   hex digits, FILE.pcap:N for one packet, or FILE.pcap for a run with each of its packets
-      --profile WHICH, --scenario FILE, --global NAME=N, --max-steps N   as for \`run\`
+      --profile WHICH, --scenario FILE, --global NAME=N, --attach P=FUNC, --max-steps N   as for \`run\`
 
 Ctrl-C ends the recording where it is; what was recorded until then is a whole file.
 

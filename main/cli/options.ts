@@ -69,7 +69,7 @@ export interface ShellRequest {
   readonly json: boolean;
 }
 
-export interface RecordRequest extends Omit<RunRequest, 'command' | 'attach' | 'phases' | 'json'> {
+export interface RecordRequest extends Omit<RunRequest, 'command' | 'phases' | 'json'> {
   readonly command: 'record';
   readonly output: string;
 }
@@ -133,6 +133,7 @@ const OPTIONS: Readonly<Record<CommandName, NonNullable<ParseArgsConfig['options
     packet: { type: 'string' },
     scenario: { type: 'string' },
     global: { type: 'string', multiple: true },
+    attach: { type: 'string', multiple: true },
     'max-steps': { type: 'string' },
     output: { type: 'string', short: 'o' },
   },
@@ -254,6 +255,7 @@ function recordRequest(file: string, values: Values, named: { program?: string }
     ...(packet === undefined ? {} : { packet }),
     ...(scenario === undefined ? {} : { scenario }),
     globals: texts(values['global']).map(globalAssignment),
+    attach: texts(values['attach']).map(attachOption),
     maxSteps: maxSteps(text(values['max-steps'])),
   };
 }

@@ -5,7 +5,23 @@ import { testHost } from '../testing/host.ts';
 import { recordCommand } from './record.ts';
 import { replayCommand } from './replay.ts';
 
-const host = testHost();
+const ATTACH = 'test/exceptions/attach.bpf.o';
+const QUESTION = Buffer.from(
+  '020000000001020000000002080045000039123400004011547e0a0000020a0000019c400035002500002a2a01000001000000000000076578616d706c65036f72670000010001',
+  'hex',
+);
+
+/** A classic capture of Ethernet frames. */
+function capture(packets: readonly Uint8Array[]): Uint8Array {
+  const header = new Uint8Array(Uint32Array.of(0xa1b2c3d4, 0x00040002, 0, 0, 65535, 1).buffer);
+  const records = packets.flatMap((data, i) => [
+    new Uint8Array(Uint32Array.of(i, 0, data.length, data.length).buffer),
+    data,
+  ]);
+  return Buffer.concat([header, ...records]);
+}
+
+const host = testHost({ 'dns.pcap': capture([QUESTION, QUESTION.subarray(0, 20), QUESTION]) });
 
 async function command(...words: string[]): Promise<{ status: number; text: string }> {
   const before = host.text().length;
@@ -39,9 +55,41 @@ it('records, replays and exports a program that throws', async () => {
   JSON.parse(new TextDecoder().decode(host.made.get('deep.perfetto')));
 });
 
+it('records what is attached, of this and of another object', async () => {
+  const words = ['-p', 'target', '--global', 'limit=1000'];
+  const attach = ['--attach', 'throwing_replacement=global_part', '--attach', `${ATTACH}:on_exit=static_part`];
+  const recorded = await command('record', ATTACH, ...words, ...attach, '-o', 'attached.bailout');
+  expect(recorded.text).toMatch(/^attach\.bpf\.o: 1 run\nrun 0 · target · returned 60 · \d+ instructions · 1 throw\n/);
+  const replayed = await command('replay', 'attached.bailout');
+  expect(replayed).toEqual({ status: 0, text: `${recorded.text}The replay is the recorded run, to the last bit.\n` });
+  const refused = await command('record', ATTACH, ...words, '--attach', 'replacement=static_part', '-o', 'no.bailout');
+  expect(refused.status).toBe(1);
+  expect(refused.text).toContain('static_part() is not a global function');
+  expect(host.made.has('no.bailout')).toBe(false);
+  const wrong = command('record', ATTACH, ...words, '--attach', 'target=static_part', '-o', 'no.bailout');
+  await expect(wrong).rejects.toThrow('cannot be attached');
+});
+
+it('shows of many runs those that a filter lets through', async () => {
+  const whole = 'examples/packet-parser.bpf.o';
+  await command('record', whole, '--packet', 'dns.pcap', '-o', 'dns.bailout');
+  const some = await command('replay', 'dns.bailout', '--runs', 'options[0].packets[0] == 2 || steps < 20');
+  expect(some.text.split('\n').slice(0, 3)).toEqual([
+    expect.stringMatching(/^packet-parser\.bpf\.o: 3 runs$/),
+    expect.stringMatching(/^run 1 · parse_udp · returned 2 · \d instructions · packet 2 of 3 \(dns\.pcap\)$/),
+    expect.stringMatching(/^run 2 · .* · packet 3 of 3 \(dns\.pcap\)$/),
+  ]);
+  const json = JSON.parse((await command('replay', 'dns.bailout', '--json', '--runs', 'steps < 20')).text) as object;
+  expect(json).toMatchObject({ runs: [{ run: 1, retval: 2, input: 'packet 2 of 3 (dns.pcap)' }] });
+  expect((await command('replay', 'dns.bailout', '--runs', 'fault')).text).toContain('None of them is like that.');
+  const refused = command('replay', 'dns.bailout', '--runs', 'resutl == 2');
+  await expect(refused).rejects.toMatchObject({ code: 'USAGE', hint: 'resutl == 2\n^' });
+});
+
 it('says what it was used wrongly for', async () => {
   await expect(command('record', 'examples/deep-throw.bpf.o')).rejects.toThrow('-o FILE.bailout');
   await expect(command('replay', 'examples/deep-throw.json')).rejects.toThrow('no recording');
   await expect(command('replay', 'x', '--export', 'svg', '-o', 'y')).rejects.toThrow('perfetto, csv, folded');
+  await expect(command('replay', 'x', '--run', '1', '--runs', 'fault')).rejects.toThrow('one of them is enough');
   await expect(command('replay', 'deep.bailout', '--run', '7')).rejects.toThrow('There is no run 7');
 });

@@ -1,13 +1,15 @@
 /** `bailout record`: runs a program while listening, and keeps what happened in a file. */
 import { ethernetFrame, capturedPackets } from '../../../core/kernel/pcap.ts';
-import type { ContextScenario } from '../../../core/kernel/scenario.ts';
+import type { ContextScenario, Scenario } from '../../../core/kernel/scenario.ts';
 import { BailoutError } from '../../../core/errors.ts';
-import type { ObjectFile } from '../../../core/object/program.ts';
+import type { ObjectFile, Program } from '../../../core/object/program.ts';
+import type { AttachedObject, RecordedAttachment } from '../../../core/trace/attached.ts';
 import { FileWriter } from '../../../core/trace/file.ts';
 import type { RecordingSource } from '../../../core/trace/recording.ts';
 import { recordInSteps } from '../../../core/trace/recording.ts';
 import type { Recording } from '../../../core/trace/recording.ts';
 import { zstd } from '../../compression.ts';
+import type { Outcome } from '../format/verify.ts';
 import { formatOutcome } from '../format/verify.ts';
 import { setGlobals } from '../globals.ts';
 import type { ExitStatus, Host } from '../host.ts';
@@ -17,7 +19,7 @@ import { packetBytes } from '../packet.ts';
 import { baseName, chooseProgram } from '../program.ts';
 import { ProgressLine } from '../progress.ts';
 import { summary } from './replay.ts';
-import { scenarioOf } from './run.ts';
+import { attachedProgram, scenarioOf } from './run.ts';
 import { explained } from './verify.ts';
 
 const WHOLE_CAPTURE = /\.(?:pcap|pcapng|cap)$/i;
@@ -27,15 +29,18 @@ const MAX_RUNS = 25_000;
 export async function recordCommand(request: RecordRequest, host: Host): Promise<ExitStatus> {
   const object = loadFile(host, request.file);
   const program = chooseProgram(object, request.program);
-  const globals = changedGlobals(object, () => setGlobals(object, request.globals));
+  const { globals, inMemory } = changedGlobals(object, request.globals);
   const profile = request.profile === undefined ? {} : { profile: request.profile };
   const outcome = explained(program, profile, 0);
-  if (outcome.kind === 'unloaded' || outcome.verification.verdict === 'rejected') {
-    const widths = { name: program.name.length, type: program.type.length };
-    host.write(`${formatOutcome(outcome, widths, host.style).join('\n')}\n`);
-    return 1;
+  if (isRefused(outcome)) return refuse(outcome, host);
+  const attach: RecordedAttachment[] = [];
+  for (const { bound, recorded } of attachments(request, object, program, host)) {
+    const verdict = explained(bound, profile, 0);
+    if (isRefused(verdict)) return refuse(verdict, host);
+    attach.push(recorded);
   }
-  const scenario = scenarioOf(request, host);
+  const read = scenarioOf(request, host);
+  const scenario = request.globals.length === 0 ? read : { ...read, globals: { ...read.globals, ...inMemory } };
   const inputs = inputsOf(request, scenario.context ?? {}, host);
   const source: RecordingSource = {
     objectName: baseName(request.file),
@@ -44,12 +49,49 @@ export async function recordCommand(request: RecordRequest, host: Host): Promise
     scenario,
     requests: inputs.map((input) => ({ program: program.name, ...input })),
     globals,
+    ...(attach.length === 0 ? {} : { attach }),
     maxSteps: request.maxSteps,
   };
   const { recording, isInterrupted } = await recordWatched(source, host, host.createFile(request.output));
   host.write(`${summary(recording).join('\n')}\n`);
   if (isInterrupted) return 130;
   return recording.complete && recording.runs.every(({ end }) => end.kind === 'exit') ? 0 : 1;
+}
+
+function isRefused(outcome: Outcome): boolean {
+  return outcome.kind === 'unloaded' || outcome.verification.verdict === 'rejected';
+}
+
+/** A program, or one that is attached to it, is not run. */
+function refuse(outcome: Outcome, host: Host): ExitStatus {
+  const { name, type } = outcome.program;
+  const widths = { name: name.length, type: type.length };
+  host.write(`${formatOutcome(outcome, widths, host.style).join('\n')}\n`);
+  return 1;
+}
+
+/** What `--attach` names, bound to its function and as a recording keeps it. A file that is named twice is one object. */
+function* attachments(
+  request: RecordRequest,
+  object: ObjectFile,
+  target: Program,
+  host: Host,
+): Generator<{ readonly bound: Program; readonly recorded: RecordedAttachment }> {
+  const others = new Map<string, { readonly object: ObjectFile; readonly kept: AttachedObject }>();
+  for (const option of request.attach) {
+    const { file } = option;
+    if (file !== undefined && !others.has(file)) {
+      const kept = { name: baseName(file), bytes: host.readFile(file) };
+      others.set(file, { object: loadFile(host, file), kept });
+    }
+    const other = file === undefined ? undefined : others.get(file);
+    const bound = attachedProgram(other?.object ?? object, option, target);
+    const kept = other === undefined ? {} : { object: other.kept };
+    yield {
+      bound,
+      recorded: { ...kept, program: bound.name, target: target.name, function: option.function },
+    };
+  }
 }
 
 /** Between two looks at whether somebody pressed Ctrl-C. */
@@ -119,13 +161,17 @@ function inputsOf(
   return contexts.map((one, i) => ({ context: one, input: `packet ${i + 1} of ${count} (${baseName(packet)})` }));
 }
 
-/** The contents of the maps that a change to the object touched. */
-function changedGlobals(object: ObjectFile, change: () => void): RecordingSource['globals'] {
+/** The contents of the maps that `--global` changed, and the variables that only a running kernel has bytes for. */
+function changedGlobals(
+  object: ObjectFile,
+  assignments: RecordRequest['globals'],
+): Pick<RecordingSource, 'globals'> & { readonly inMemory: Scenario['globals'] } {
   const before = object.maps.map(({ initialData }) => initialData?.slice());
-  change();
-  return object.maps.flatMap(({ initialData }, map) => {
+  const inMemory = setGlobals(object, assignments);
+  const globals = object.maps.flatMap(({ initialData }, map) => {
     const old = before[map];
     if (initialData === undefined || old?.every((byte, i) => byte === initialData[i]) === true) return [];
     return [{ map, bytes: initialData.slice() }];
   });
+  return { globals, inMemory };
 }

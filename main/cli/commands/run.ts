@@ -31,8 +31,11 @@ export function run(request: RunRequest, host: Host): ExitStatus {
   }
   const { verification } = outcome;
   const attach: Attached[] = [];
+  // A file that is named twice is one object, with maps that its programs share.
+  const others = new Map<string, ObjectFile>();
   for (const option of request.attach) {
-    const other = option.file === undefined ? object : loadFile(host, option.file);
+    const other = option.file === undefined ? object : (others.get(option.file) ?? loadFile(host, option.file));
+    if (option.file !== undefined) others.set(option.file, other);
     const attached = attachedProgram(other, option, program);
     const verdict = explained(attached, profile, 0);
     if (verdict.kind === 'unloaded' || verdict.verification.verdict === 'rejected')
@@ -68,7 +71,7 @@ function refuse(outcome: Outcome, request: RunRequest, host: Host): ExitStatus {
 }
 
 /** The program of an `--attach`, bound to its function. */
-function attachedProgram(object: ObjectFile, option: AttachOption, target: Program): Program {
+export function attachedProgram(object: ObjectFile, option: AttachOption, target: Program): Program {
   const program = chooseProgram(object, option.program);
   const kind = bpfAttachKind(program);
   if (kind === undefined) {

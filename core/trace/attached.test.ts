@@ -1,0 +1,116 @@
+/** Recordings of programs with others attached: what is attached is in the file, and the replay is the recorded run. */
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { zstd } from '../../main/compression.ts';
+import { bundledKernelBtf } from '../../main/kernel-btf.ts';
+import { runProgram } from '../machine/run.ts';
+import { attachmentsOf } from './attached.ts';
+import type { RecordedAttachment } from './attached.ts';
+import { readRecording, writeRecording } from './file.ts';
+import { Replay } from './replay.ts';
+import type { RecordingSource } from './recording.ts';
+import { factsOf, loadSource, programNamed } from './recording.ts';
+import { recordingOf } from './testing/recordings.ts';
+
+const bytes = new Uint8Array(readFileSync(new URL('../../test/exceptions/attach.bpf.o', import.meta.url)));
+const kernelBtf = bundledKernelBtf();
+
+function sourceWith(attach: readonly RecordedAttachment[], runs = 2): RecordingSource {
+  return {
+    objectName: 'attach.bpf.o',
+    objectBytes: bytes,
+    scenario: { globals: { limit: 1000 } },
+    requests: Array.from({ length: runs }, () => ({ program: 'target', context: {} })),
+    globals: [],
+    ...(attach.length === 0 ? {} : { attach }),
+    maxSteps: 10_000,
+  };
+}
+
+const other = { name: 'other.bpf.o', bytes };
+const tracing = fc
+  .tuple(
+    fc.constantFrom('on_entry', 'on_exit', 'throwing_entry', 'throwing_exit'),
+    fc.constantFrom('static_part', 'target'),
+    fc.option(fc.constant(other), { nil: undefined }),
+  )
+  .map(([program, name, object]): RecordedAttachment => ({
+    ...(object === undefined ? {} : { object }),
+    program,
+    target: 'target',
+    function: name,
+  }));
+const replacing = fc.constantFrom('replacement', 'throwing_replacement').map((program): RecordedAttachment => ({
+  program,
+  target: 'target',
+  function: 'global_part',
+}));
+
+describe('recordings of attached programs', () => {
+  it('replay exactly, and return what a single run returns', () => {
+    const attachments = fc
+      .tuple(fc.option(replacing, { nil: undefined }), fc.array(tracing, { maxLength: 3 }))
+      .map(([first, rest]) => [...(first === undefined ? [] : [first]), ...rest]);
+    fc.assert(
+      fc.property(attachments, (attach) => {
+        const source = sourceWith(attach);
+        const recording = recordingOf(source);
+        expect(recording.complete).toBe(true);
+        const read = readRecording(writeRecording(recording, zstd), zstd);
+        expect(read.source).toEqual(recording.source);
+        const replay = new Replay(read, { kernelBtf });
+        expect(replay.prepare()).toBe(true);
+        const again = replay.eventsBetween(replay.first, { run: 1, step: 0, phase: 0 });
+        expect([...again.events()]).toEqual(
+          [...recording.events.events()].filter(({ position, kind }) => position.run === 0 && kind !== 'exit'),
+        );
+
+        const object = loadSource(source, kernelBtf);
+        const facts = factsOf(source);
+        const program = programNamed(object, 'target');
+        const single = runProgram({
+          object,
+          program,
+          verification: facts(program),
+          factsOf: facts,
+          scenario: source.scenario,
+          attach: attachmentsOf(attach, object, kernelBtf),
+        });
+        expect(recording.runs[0]).toMatchObject({
+          end: { kind: 'exit', value: single.value },
+          lastStep: single.steps,
+          throws: single.throws.length,
+        });
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('hold another object once', () => {
+    const attach = ['on_entry', 'on_exit'].map((program) => ({
+      object: other,
+      program,
+      target: 'target',
+      function: 'static_part',
+    }));
+    const one = writeRecording(recordingOf(sourceWith(attach.slice(0, 1))), zstd);
+    const two = readRecording(writeRecording(recordingOf(sourceWith(attach)), zstd), zstd);
+    const [first, second] = two.source.attach ?? [];
+    expect(first?.object).toEqual(other);
+    expect(second?.object).toBe(first?.object);
+    expect(readRecording(one, zstd).source.attach).toHaveLength(1);
+  });
+
+  it.each([
+    [{ program: 'nobody', target: 'target', function: 'static_part' }, 'TRACE_NO_PROGRAM'],
+    [{ program: 'target', target: 'target', function: 'static_part' }, 'TRACE_NO_PROGRAM'],
+    [{ program: 'on_entry', target: 'nobody', function: 'static_part' }, 'TRACE_NO_PROGRAM'],
+    [{ program: 'on_entry', target: 'target', function: 'nowhere' }, 'ATTACH_TARGET'],
+  ])('that name %j are refused', (attachment, code) => {
+    const recording = recordingOf(sourceWith([]));
+    const made = { ...recording, source: { ...recording.source, attach: [attachment] } };
+    const read = readRecording(writeRecording(made, zstd), zstd);
+    expect(() => new Replay(read, { kernelBtf })).toThrow(expect.objectContaining({ code }) as Error);
+  });
+});
