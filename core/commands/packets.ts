@@ -30,6 +30,11 @@ function withPacket(session: Session, data: string): ContextScenario {
   return { ...context, packet: { ...packet, data } };
 }
 
+/** The scenario's packet counts again. */
+export function forgetPacket({ memory }: Context): void {
+  for (const key of [PACKET, INPUT, CAPTURE]) memory.delete(key);
+}
+
 /** What the next run gets, in words; undefined where it is what the scenario says. */
 export function chosenInput({ memory }: Context): string | undefined {
   return memory.get(INPUT);

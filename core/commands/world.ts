@@ -9,12 +9,13 @@ import type { Session } from '../debugger/session.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { hexBytes } from '../kernel/scenario.ts';
 import { parseScenario, withCapturedPacket } from '../kernel/scenario-file.ts';
+import { pathsAfter, valuesOf, withField } from '../kernel/scenario-paths.ts';
 import type { BpfMap } from '../kernel/maps/map.ts';
 import { mapTypeNames } from '../kernel/tables/map-types.ts';
 import type { Patience } from '../trace/timeline.ts';
-import type { Command } from './command.ts';
+import type { Command, Context, Output } from './command.ts';
 import { table, usageError, words } from './command.ts';
-import { packet } from './packets.ts';
+import { forgetPacket, packet } from './packets.ts';
 
 function kernelOf(session: Session): Kernel {
   return session.isRunning ? session.machine.kernel : session.liveTimeline().machine.kernel;
@@ -36,11 +37,14 @@ const scenario: Command = {
   name: 'scenario',
   aliases: [],
   group: 'Maps and the world',
-  usage: 'scenario show | scenario load FILE',
-  summary: 'shows or loads the world that programs run in',
-  details: 'Loading a scenario forgets all runs. The format of the file: docs/scenario.md.',
-  run(args, { session, host }) {
+  usage: 'scenario show | load FILE | set PATH VALUE',
+  summary: 'shows, loads or changes the world that programs run in',
+  details:
+    'scenario set time 5, scenario set tasks[0].comm nginx, scenario set context.packet {"data": "0011", "mark": 7}. Loading and changing a\nscenario forgets all runs. The fields: docs/scenario.md.',
+  run(args, context) {
+    const { session, host } = context;
     const [what = 'show', file] = words(args);
+    if (what === 'set') return setField(context, args.trim().slice('set'.length).trim());
     if (what === 'show') {
       const text = JSON.stringify(
         session.scenario,
@@ -56,8 +60,25 @@ const scenario: Command = {
     session.reset();
     return { text: `Runs begin in the world of ${file}.`, data: { file } };
   },
-  complete: (args) => (args.length <= 1 ? ['show', 'load'] : []),
+  complete(args, context) {
+    const [what, path = ''] = args;
+    if (args.length <= 1) return ['show', 'load', 'set'];
+    if (what !== 'set') return [];
+    return args.length === 2 ? pathsAfter(context.session.scenario, path) : valuesOf(path);
+  },
 };
+
+function setField(context: Context, text: string): Output {
+  const [, path, value] = /^(\S+)\s+(\S.*)$/s.exec(text) ?? [];
+  if (path === undefined || value === undefined) throw usageError(scenario, 'Set which field, and to what?');
+  const { session, host } = context;
+  const changed = withField(session.scenario, path, value);
+  session.scenario = withCapturedPacket(changed, (file) => host.readFile(file));
+  // What was chosen for the next run would hide it.
+  if (/^context(?:\.packet(?:\.(?:data|pcap)\b.*)?)?$/.test(path)) forgetPacket(context);
+  session.reset();
+  return { text: `${path} is ${value}. Runs begin in this world.`, data: { path, value } };
+}
 
 const map: Command = {
   name: 'map',

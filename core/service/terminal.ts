@@ -8,6 +8,8 @@ import type { Desk } from './desk.ts';
 import { stopView } from './desk.ts';
 import { verifySelected } from './files.ts';
 
+const CHANGED = ' (changed)';
+
 /** Whether views of one and the same moment may be others than before. */
 interface Executed extends CommandResult {
   readonly everything: boolean;
@@ -25,12 +27,20 @@ export function executeLine(desk: Desk, line: string): Executed {
     desk.stopped(after.stop);
   } else if (!desk.isRunning && before.timeline !== undefined) desk.stop = stopView('loaded', '');
   if (after.program !== before.program || after.profile !== before.profile) verifySelected(desk);
+  if (!result.failed) desk.scenarioName = scenarioAfter(line, desk.scenarioName);
   const everything =
     after.session !== before.session ||
     after.timeline !== before.timeline ||
     after.profile !== before.profile ||
     /^\s*(?:map|maps|set|scenario)\b/.test(line);
   return { ...result, everything };
+}
+
+/** What pages call the scenario after a line of the terminal. */
+function scenarioAfter(line: string, before: string): string {
+  const [, what, file = ''] = /^\s*scenario\s+(load|set)\s+(\S+)/.exec(line) ?? [];
+  if (what === 'load') return baseName(file);
+  return what === 'set' && !before.endsWith(CHANGED) ? before + CHANGED : before;
 }
 
 function said(desk: Desk, line: string): CommandResult {
