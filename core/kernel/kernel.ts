@@ -46,9 +46,8 @@ export interface KernelOptions {
   readonly kernelBtf: Btf;
 }
 
-/** All of the kernel's state at a moment. Plain data; what did not change since another checkpoint is shared with it. */
-export interface KernelCheckpoint {
-  readonly memory: MemoryCheckpoint;
+/** The kernel's state at a moment but for memory. Plain data; what did not change since another checkpoint is shared with it. */
+export interface KernelState {
   readonly ledger: LedgerCheckpoint;
   readonly heap: HeapCheckpoint;
   readonly world: WorldCheckpoint;
@@ -63,6 +62,11 @@ export interface KernelCheckpoint {
   readonly outputLength: number;
   readonly output: OutputLine[];
   readonly answered: readonly (readonly [string, number])[];
+}
+
+/** All of it. */
+export interface KernelCheckpoint extends KernelState {
+  readonly memory: MemoryCheckpoint;
 }
 
 const DEFAULT_TIME = 1_000_000_000_000n;
@@ -341,8 +345,12 @@ export class Kernel {
   // ---- checkpoints ----------------------------------------------------------------------------------------------------
 
   checkpoint(): KernelCheckpoint {
+    return { memory: this.memory.checkpoint(), ...this.stateBesideMemory() };
+  }
+
+  /** For who needs no copy of memory. */
+  stateBesideMemory(): KernelState {
     return {
-      memory: this.memory.checkpoint(),
       ledger: this.ledger.checkpoint(),
       heap: this.heap.checkpoint(),
       world: this.world.checkpoint(),

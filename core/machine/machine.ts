@@ -12,7 +12,7 @@ import type { Profile } from '../exceptions/profile.ts';
 import type { UnwindPlan } from '../exceptions/unwinder.ts';
 import type { AsyncCallback, CallbackSuspension, Suspension, TailCallSuspension } from '../kernel/behaviour.ts';
 import { KernelFault } from '../kernel/behaviour.ts';
-import type { Kernel, KernelCheckpoint } from '../kernel/kernel.ts';
+import type { Kernel, KernelCheckpoint, KernelState } from '../kernel/kernel.ts';
 import type { Fault } from '../kernel/memory.ts';
 import { describeFault } from '../kernel/memory.ts';
 import type { Program } from '../object/program.ts';
@@ -100,9 +100,9 @@ interface Waiting {
   readonly continuation: CallbackSuspension['continuation'];
 }
 
-/** All state of a machine and its kernel at a moment; what did not change since another is shared with it. */
-export interface MachineCheckpoint {
-  readonly kernel: KernelCheckpoint;
+/** The state of a machine and its kernel at a moment, with memory or without; what did not change since another is shared with it. */
+export interface MachineState<K extends KernelState> {
+  readonly kernel: K;
   readonly waiting: readonly Waiting[];
   readonly unwinding: UnwindingState;
   readonly attachments: AttachmentsState;
@@ -110,6 +110,8 @@ export interface MachineCheckpoint {
   readonly ticked: number;
   readonly programs: ProgramsState;
 }
+
+export type MachineCheckpoint = MachineState<KernelCheckpoint>;
 
 /** Instructions between two visits of the host. The compiler's better code for a hot loop is used from the next visit on. */
 const SLICE = 1_000_000;
@@ -286,8 +288,17 @@ export class Machine {
   // ---- checkpoints ----------------------------------------------------------------------------------------------------
 
   checkpoint(): MachineCheckpoint {
+    return this.#stateWith(this.kernel.checkpoint());
+  }
+
+  /** For who needs no copy of memory. */
+  stateBesideMemory(): MachineState<KernelState> {
+    return this.#stateWith(this.kernel.stateBesideMemory());
+  }
+
+  #stateWith<K extends KernelState>(kernel: K): MachineState<K> {
     return {
-      kernel: this.kernel.checkpoint(),
+      kernel,
       waiting: this.#waiting,
       unwinding: this.#unwinding.state,
       attachments: this.#attachments.state,

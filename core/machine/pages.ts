@@ -18,7 +18,6 @@ import {
   ADDRESS_LIMIT,
   LOG_BASE,
   MARK_HASHED,
-  MARK_SHADED,
   MARK_WRITTEN,
   PAGE_HASH,
   SPANS,
@@ -37,7 +36,6 @@ const SLAB = 16;
 
 /** The marks of four pages, as one word. */
 const FOUR_WRITTEN = MARK_WRITTEN * 0x01010101;
-const FOUR_HASHED = (MARK_WRITTEN | MARK_HASHED) * 0x01010101;
 
 /** A page's bytes, then its shadow bytes. */
 type Page = Uint8Array;
@@ -65,11 +63,15 @@ const UNWRITTEN_PAGE = (() => {
 })();
 const UNWRITTEN_SHADOW = new Uint32Array(UNWRITTEN_PAGE.buffer)[PAGE_SIZE / 4];
 
-/** The regions that checkpoints leave out: the dirty map itself and the shadow bytes, which go with their pages. */
-function isCaptured(page: number): boolean {
-  const offset = page << PAGE_SHIFT;
-  return offset >= STACK_BASE || (offset >= SPANS && offset < LOG_BASE) || (offset >= REGS && offset < DIRTY);
-}
+/**
+ * The regions that checkpoints hold, as pages. They leave out the dirty map itself, what only observers read, and the shadow bytes,
+ * which go with their pages and are most of a small memory.
+ */
+const CAPTURED = [
+  { first: REGS >> PAGE_SHIFT, end: DIRTY >> PAGE_SHIFT },
+  { first: SPANS >> PAGE_SHIFT, end: LOG_BASE >> PAGE_SHIFT },
+  { first: STACK_BASE >> PAGE_SHIFT, end: PAGES },
+];
 
 export class Pages {
   /** What memory was equal to when the dirty map was last cleared. */
@@ -117,16 +119,13 @@ export class Pages {
   }
 
   #count(bytes: Uint8Array, counts: (mark: number) => boolean): number {
-    const end = Math.min(PAGES, bytes.length >> PAGE_SHIFT);
-    const words = new Uint32Array(bytes.buffer, DIRTY, Math.ceil(end / 4));
     let pages = 0;
-    for (let w = 0; w < words.length; w++) {
-      if (words[w] === 0) continue;
-      for (let page = w * 4; page < w * 4 + 4; page++) {
+    eachMarked(bytes, (first, end) => {
+      for (let page = first; page < end; page++) {
         const mark = bytes[DIRTY + page]!;
-        if (mark !== 0 && isCaptured(page) && counts(mark)) pages++;
+        if (mark !== 0 && counts(mark)) pages++;
       }
-    }
+    });
     return pages;
   }
 
@@ -136,29 +135,25 @@ export class Pages {
     const hashes = (this.#hashes ??= new PageHashes());
     const result = new Uint32Array(bytes.buffer, PAGE_HASH, 8);
     if (isFirst) eachPage(this.#base, (page, record) => hashes.set(page, ...hashOf(record)));
-    const end = Math.min(PAGES, bytes.length >> PAGE_SHIFT);
-    const words = new Uint32Array(bytes.buffer, DIRTY, Math.ceil(end / 4));
-    for (let w = 0; w < words.length; w++) {
-      if (words[w] === 0) continue;
-      const page = w * 4;
-      if (words[w] === FOUR_WRITTEN && isCaptured(page) && isCaptured(page + 3)) {
-        words[w] = FOUR_HASHED;
-        hasher.hashFourPages(page);
-        for (let i = 0; i < 4; i++) hashes.set(page + i, result[2 * i]!, result[2 * i + 1]!);
-        continue;
+    eachMarked(bytes, (first, end, marks) => {
+      if (marks === FOUR_WRITTEN && end - first === 4) {
+        bytes.fill(MARK_WRITTEN | MARK_HASHED, DIRTY + first, DIRTY + end);
+        hasher.hashFourPages(first);
+        for (let i = 0; i < 4; i++) hashes.set(first + i, result[2 * i]!, result[2 * i + 1]!);
+        return;
       }
-      for (let one = page; one < page + 4; one++) {
-        const mark = bytes[DIRTY + one]!;
-        if (mark === 0 || ((mark & MARK_HASHED) !== 0 && !isFirst) || !isCaptured(one)) continue;
-        bytes[DIRTY + one] = mark | MARK_HASHED;
-        if ((mark & MARK_WRITTEN) === 0 && this.#wasUnwritten(one) && isUnwrittenShadow(bytes, one)) {
-          hashes.set(one, ...hashOf(UNWRITTEN_PAGE));
+      for (let page = first; page < end; page++) {
+        const mark = bytes[DIRTY + page]!;
+        if (mark === 0 || ((mark & MARK_HASHED) !== 0 && !isFirst)) continue;
+        bytes[DIRTY + page] = mark | MARK_HASHED;
+        if ((mark & MARK_WRITTEN) === 0 && this.#wasUnwritten(page) && isUnwrittenShadow(bytes, page)) {
+          hashes.set(page, ...hashOf(UNWRITTEN_PAGE));
           continue;
         }
-        hasher.hashPage(one);
-        hashes.set(one, result[0]!, result[1]!);
+        hasher.hashPage(page);
+        hashes.set(page, result[0]!, result[1]!);
       }
-    }
+    });
     return hashes.all();
   }
 
@@ -186,17 +181,14 @@ export class Pages {
 
   /** Calls back for each page that was written since the last time, and takes its mark away. */
   #eachDirty(bytes: Uint8Array, visit: (page: number, mark: number) => void): void {
-    const end = Math.min(PAGES, bytes.length >> PAGE_SHIFT);
-    const words = new BigUint64Array(bytes.buffer, DIRTY, Math.ceil(end / 8));
-    for (let w = 0; w < words.length; w++) {
-      // Eight marks at a time: most of memory stands still between two checkpoints.
-      if (words[w] === 0n) continue;
-      for (let page = w * 8; page < w * 8 + 8; page++) {
+    eachMarked(bytes, (first, end) => {
+      for (let page = first; page < end; page++) {
         const mark = bytes[DIRTY + page]!;
-        if (mark !== 0 && isCaptured(page)) visit(page, mark);
+        if (mark === 0) continue;
+        bytes[DIRTY + page] = 0;
+        visit(page, mark);
       }
-      words[w] = 0n;
-    }
+    });
   }
 
   #copy(bytes: Uint8Array, page: number, isZero: boolean): Page {
@@ -231,6 +223,19 @@ export class Pages {
     } else {
       bytes.set(record.subarray(0, PAGE_SIZE), offset);
       bytes.set(record.subarray(PAGE_SIZE), shadow);
+    }
+  }
+}
+
+/** Calls back for the fours of pages that have marks, with these as one word: most of memory stands still between two checkpoints. */
+function eachMarked(bytes: Uint8Array, visit: (first: number, end: number, marks: number) => void): void {
+  const pages = Math.min(PAGES, bytes.length >> PAGE_SHIFT);
+  const words = new Uint32Array(bytes.buffer, DIRTY, PAGES / 4);
+  for (const { first, end } of CAPTURED) {
+    const last = Math.min(end, pages);
+    for (let w = first >> 2; w * 4 < last; w++) {
+      const marks = words[w]!;
+      if (marks !== 0) visit(Math.max(w * 4, first), Math.min(w * 4 + 4, last), marks);
     }
   }
 }

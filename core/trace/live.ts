@@ -17,13 +17,13 @@ import { attachmentOf } from '../machine/run.ts';
 import type { End } from '../machine/stop.ts';
 import type { Profile } from '../exceptions/profile.ts';
 import type { ObjectFile, Program } from '../object/program.ts';
-import type { Kept } from './checkpoints.ts';
 import { Checkpoints } from './checkpoints.ts';
 import type { CollectorLimits } from './collect.ts';
 import { Collector } from './collect.ts';
 import { EventIndex } from './events.ts';
 import type { Place } from './near.ts';
 import { NearPlaces } from './near.ts';
+import { presentHash, stateHash } from './state-hash.ts';
 import type { Completed, Found, Limits, Patience, Position, Search, Timeline, TimelineRun } from './timeline.ts';
 import { cancelled, comparePositions } from './timeline.ts';
 
@@ -42,16 +42,16 @@ export interface LiveOptions {
   /** Bytes that checkpoints may take; with more of them every second one goes. */
   readonly budgetBytes?: number;
   /**
-   * Where nobody goes back, as while recording: a checkpoint comes only after so many instructions for each byte that it copies,
-   * however far the last one is away.
+   * Where nobody goes back, as while recording: no moments are kept, only hashed where they are. A hash comes after so many
+   * instructions for each byte that there is to hash; at the end of a run the kernel has tidied up already.
    */
-  readonly stepsPerByte?: number;
+  readonly forwardOnly?: { readonly stepsPerByte: number };
   /** How many events are kept; `none` when somebody else knows them already. */
   readonly events?: CollectorLimits | 'none';
-  /** A checkpoint was taken at a moment that had none. */
-  onKept?(position: Position, checkpoint: MachineCheckpoint): void;
+  /** A checkpoint was taken at a moment that had none; or none is taken, and the moment is as good as others to be hashed. */
+  onKept?(position: Position, hash: () => string): void;
   /** A run is over, for the first time. */
-  onEnded?(position: Position, checkpoint: MachineCheckpoint): void;
+  onEnded?(position: Position, hash: () => string): void;
 }
 
 /** What is known of a run, and what it takes to begin it again at the end of the one before. */
@@ -72,8 +72,11 @@ type Run = { -readonly [K in keyof TimelineRun]: TimelineRun[K] } & {
 const RUN_WORK = 20_000;
 /** Instructions that run before anybody asks whether to go on: a quarter of a second, if each of them were a call of the kernel. */
 const PIECE = 250_000;
-/** Making and hashing one takes as long as copying and hashing so many bytes more than it copies. */
-const CHECKPOINT_WORK = 256 * 1024;
+/** Where so many are over in a moment, more are run at once. */
+const LONGEST_PIECE = 1_000_000;
+const PIECE_MS = 4;
+/** To hash what is not memory takes as long as so many bytes more. */
+const HASH_WORK = 256 * 1024;
 /** A timer may arm itself for ever. */
 const MAX_CALLBACKS = 16;
 
@@ -98,6 +101,12 @@ export class LiveTimeline implements Timeline {
   #run = 0;
   /** The state after the last run was over and user space has read its buffers: where the next begins. */
   #afterLast: MachineCheckpoint | undefined;
+  /** The machine stands there. */
+  #isAfterLast = false;
+  /** The first step at which a moment may be hashed again, where nobody goes back. */
+  #nextHash = 0;
+  #hashedAt = 0;
+  #piece = PIECE;
 
   constructor(options: LiveOptions) {
     const { object, scenario } = options;
@@ -150,7 +159,8 @@ export class LiveTimeline implements Timeline {
   begin(program: Program, context: ContextScenario, limits: Patience = {}): void {
     this.#toLastEnd(limits);
     const { machine } = this;
-    machine.restore(this.#afterLast!);
+    if (!this.#isAfterLast) machine.restore(this.#afterLast!);
+    this.#isAfterLast = false;
     this.#start(program, context);
     this.#addRun(program, 'program', context);
   }
@@ -207,6 +217,7 @@ export class LiveTimeline implements Timeline {
 
   /** Remembers the present moment, and gives what returns to it. */
   holdPlace(): () => void {
+    this.#leaveEnd();
     const run = this.#run;
     const checkpoint = this.machine.checkpoint();
     return () => {
@@ -364,15 +375,17 @@ export class LiveTimeline implements Timeline {
     const ceiling = Math.min(
       until !== undefined && until.run === this.#run ? until.step : Number.MAX_SAFE_INTEGER,
       this.#stepLimit(),
-      how === 'step' ? machine.step + 1 : Math.min(this.#nextCheckpoint(), machine.step + PIECE),
+      how === 'step' ? machine.step + 1 : Math.min(this.#nextCheckpoint(), machine.step + this.#piece),
       isNew || this.#frontier.run !== this.#run ? Number.MAX_SAFE_INTEGER : this.#frontier.step,
     );
     const before = machine.step;
+    const began = Date.now();
     // At the last phases of an unwinding that ends at `until` nothing is left to execute.
     const since = performance.now();
     const stop = machine.run({ fuel: Math.max(ceiling - before, 1), phases: true, breakHere: false });
     this.#lately.ms += performance.now() - since;
     this.#lately.steps += machine.step - before;
+    this.#piece = ceiling - before >= PIECE && Date.now() - began <= PIECE_MS ? LONGEST_PIECE : PIECE;
     if (isNew) this.#frontier = this.position;
     this.#keep();
     return (
@@ -465,9 +478,15 @@ export class LiveTimeline implements Timeline {
     });
     this.#frontier = first;
     this.#collector?.enterRun(this.#run);
+    const isPinned = before?.isChangedAfter === true;
+    this.#hashedAt = this.#nextHash = first.step;
+    if (this.#options.forwardOnly !== undefined && before !== undefined && !isPinned) {
+      this.#options.onKept?.(first, () => presentHash(machine));
+      return;
+    }
     const checkpoint = machine.checkpoint();
-    this.#kept.addFirst(first, workBefore, checkpoint, before?.isChangedAfter === true);
-    this.#options.onKept?.(first, checkpoint);
+    this.#kept.addFirst(first, workBefore, checkpoint, isPinned);
+    this.#options.onKept?.(first, () => stateHash(checkpoint));
   }
 
   /** What the kernel does when a run is over. A timer or work queue may be due. */
@@ -508,8 +527,14 @@ export class LiveTimeline implements Timeline {
     run.throws = this.machine.throws.length - run.throwsBefore;
     this.#collector?.ended(end, run.last);
     this.#listen(false);
+    if (this.#options.forwardOnly !== undefined && this.machine.kernel.async.peek() === undefined) {
+      this.#options.onEnded?.(run.last, () => presentHash(this.machine));
+      this.#settle(run);
+      this.#isAfterLast = true;
+      return;
+    }
     const here = this.machine.checkpoint();
-    this.#options.onEnded?.(run.last, here);
+    this.#options.onEnded?.(run.last, () => stateHash(here));
     const index = this.#run;
     const due = this.#settle(run);
     if (due === undefined) this.#afterLast = this.machine.checkpoint();
@@ -548,32 +573,50 @@ export class LiveTimeline implements Timeline {
 
   #nextCheckpoint(): number {
     const { spacing } = this.#kept;
-    return (Math.floor(this.machine.step / spacing) + 1) * spacing;
+    const next = (Math.floor(this.machine.step / spacing) + 1) * spacing;
+    return this.#options.forwardOnly === undefined
+      ? next
+      : Math.max(next, Math.ceil(this.#nextHash / spacing) * spacing);
   }
 
   #keep(): void {
     const { position, machine } = this;
     if (machine.end !== undefined || position.phase !== 0 || position.step % this.#kept.spacing !== 0) return;
+    if (this.#options.forwardOnly !== undefined) {
+      this.#hashHere();
+      return;
+    }
     const before = this.#kept.upTo(position);
     if (before !== undefined && comparePositions(before.position, position) === 0) return;
-    if (this.#isTooDear(before, position)) return;
     const { workBefore, first } = this.#runs[position.run]!;
     const checkpoint = machine.checkpoint();
     const { ms, steps } = this.#lately;
     this.#lately = { ms: 0, steps: 0 };
     this.#kept.add(position, workBefore + position.step - first.step, checkpoint, steps === 0 ? 0 : ms / steps);
-    this.#options.onKept?.(position, checkpoint);
+    this.#options.onKept?.(position, () => stateHash(checkpoint));
   }
 
-  /** Whether a checkpoint here would cost more than the instructions since the one before it allow. */
-  #isTooDear(before: Kept | undefined, position: Position): boolean {
-    const { stepsPerByte } = this.#options;
-    if (stepsPerByte === undefined || before?.position.run !== position.run) return false;
-    const bytes = this.machine.memory.dirtyBytes + CHECKPOINT_WORK;
-    return bytes * stepsPerByte > position.step - before.position.step;
+  /** Lets the present moment be hashed, unless the instructions since the last one are too few to pay for it. */
+  #hashHere(): void {
+    const { position, machine } = this;
+    const { stepsPerByte } = this.#options.forwardOnly!;
+    if (position.step < this.#nextHash) return;
+    // What is there to be hashed only grows until it is, so nobody need look before.
+    this.#nextHash = this.#hashedAt + (machine.memory.unhashedBytes + HASH_WORK) * stepsPerByte;
+    if (position.step < this.#nextHash) return;
+    this.#hashedAt = position.step;
+    this.#options.onKept?.(position, () => presentHash(machine));
+  }
+
+  /** Before the machine goes elsewhere: where the next run begins must not be lost. */
+  #leaveEnd(): void {
+    if (!this.#isAfterLast) return;
+    this.#afterLast = this.machine.checkpoint();
+    this.#isAfterLast = false;
   }
 
   #restore(place: Place): void {
+    this.#leaveEnd();
     this.machine.restore(place.checkpoint);
     this.#run = place.position.run;
   }

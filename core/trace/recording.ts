@@ -17,7 +17,6 @@ import { attachmentsOf, programNamed } from './attached.ts';
 import type { CollectorLimits } from './collect.ts';
 import type { EventIndex } from './events.ts';
 import { LiveTimeline } from './live.ts';
-import { stateHash } from './state-hash.ts';
 import type { Position, Search, TimelineRun } from './timeline.ts';
 
 export { programNamed } from './attached.ts';
@@ -110,11 +109,11 @@ export interface RecordProgress {
 
 const NOTHING: Search = { phases: false, stops: () => undefined, test: () => 'miss' };
 const SPACING = 1_000_000;
-/** While recording checkpoints serve only to be hashed. */
-const RECORDING_BUDGET = 32 * 1024 * 1024;
-/** Copying and hashing a byte takes as long as an instruction or two: with this a recording pays a tenth for its hashes. */
-const STEPS_PER_BYTE = 16;
+/** Hashing a byte takes as long as a fraction of an instruction: with this a recording pays a few hundredths for its hashes. */
+const STEPS_PER_BYTE = 8;
 const FLUSH_MS = 500;
+/** Nobody who waits notices so much. */
+const PAUSE_MS = 10;
 
 /** Loads what a source names, as it was when it was recorded. */
 export function loadSource(source: RecordingSource, kernelBtf: Btf): ObjectFile {
@@ -164,26 +163,26 @@ export function* recordInSteps(
     factsOf: facts,
     maxSteps: source.maxSteps,
     spacing: options.spacing ?? SPACING,
-    budgetBytes: RECORDING_BUDGET,
-    ...(options.spacing === undefined ? { stepsPerByte: STEPS_PER_BYTE } : {}),
+    forwardOnly: { stepsPerByte: options.spacing === undefined ? STEPS_PER_BYTE : 0 },
     ...(options.limits === undefined ? {} : { events: options.limits }),
-    onKept: ({ run, step }, checkpoint) => hashes.push({ run, step, hash: stateHash(checkpoint) }),
-    onEnded: (position, checkpoint) => {
-      runs.push(runOf(timeline, position, endOf(timeline), stateHash(checkpoint)));
+    onKept: ({ run, step }, hash) => hashes.push({ run, step, hash: hash() }),
+    onEnded: (position, hash) => {
+      runs.push(runOf(timeline, position, endOf(timeline), hash()));
     },
   });
   const recording = { source, runs, hashes, events: timeline.events, complete: false };
   const write = throttled(() => options.writer?.update(partly(recording, timeline)));
+  const isCancelled = (): boolean => options.isCancelled?.() === true;
   options.writer?.begin(source);
   let before = 0;
   for (const [run, request] of source.requests.entries()) {
     timeline.begin(programs[run]!, request.context);
     while (!isOver(timeline)) {
-      const found = timeline.searchForward(NOTHING, { isCancelled: pause() });
+      const found = timeline.searchForward(NOTHING, { isCancelled: pause(isCancelled) });
       write();
       yield { run, runs: source.requests.length, steps: before + timeline.machine.step };
       const tooLong = found === 'end' && timeline.machine.end === undefined;
-      if (tooLong || options.isCancelled?.() === true) {
+      if (tooLong || isCancelled()) {
         const unfinished = partly(recording, timeline);
         options.writer?.update(unfinished);
         return unfinished;
@@ -201,10 +200,11 @@ function isOver(timeline: LiveTimeline): boolean {
   return timeline.machine.end !== undefined && timeline.position.run === timeline.runs.length - 1;
 }
 
-/** Once around, so that the search is left off after each piece that it runs at once. */
-function pause(): () => boolean {
+/** The search is left off after a while, or when somebody gives up, between two of the pieces that it runs at once. */
+function pause(isCancelled: () => boolean): () => boolean {
+  const began = Date.now();
   let asked = 0;
-  return () => ++asked > 1;
+  return () => ++asked > 1 && (Date.now() - began >= PAUSE_MS || isCancelled());
 }
 
 /** The recording as it stands, with the run that is under way. */

@@ -3,7 +3,7 @@
  * hashes that the recording holds.
  */
 import { BailoutError } from '../errors.ts';
-import type { MachineCheckpoint, Machine } from '../machine/machine.ts';
+import type { Machine } from '../machine/machine.ts';
 import type { Btf } from '../object/btf/btf.ts';
 import type { ObjectFile, Program } from '../object/program.ts';
 import { attachmentsOf, programNamed } from './attached.ts';
@@ -13,7 +13,6 @@ import type { EventIndex } from './events.ts';
 import { LiveTimeline } from './live.ts';
 import type { RecordedRun, Recording, RunEnd } from './recording.ts';
 import { factsOf, loadSource } from './recording.ts';
-import { stateHash } from './state-hash.ts';
 import type { Completed, Found, Limits, Patience, Position, Search, Timeline, TimelineRun } from './timeline.ts';
 import { comparePositions } from './timeline.ts';
 
@@ -61,8 +60,8 @@ export class Replay implements Timeline {
       events: 'none',
       ...(options.budgetBytes === undefined ? {} : { budgetBytes: options.budgetBytes }),
       ...(options.spacing === undefined ? {} : { spacing: options.spacing }),
-      onKept: (position, checkpoint) => this.#compare(position, checkpoint),
-      onEnded: (position, checkpoint) => this.#compareEnd(position, checkpoint),
+      onKept: (position, hash) => this.#compare(position, hash),
+      onEnded: (position, hash) => this.#compareEnd(position, hash),
     });
     if (this.runs.length === 0) throw new BailoutError('TRACE_EMPTY', 'The recording holds no run.');
     this.#ensure(0);
@@ -219,19 +218,19 @@ export class Replay implements Timeline {
     }
   }
 
-  #compare(position: Position, checkpoint: MachineCheckpoint): void {
+  #compare(position: Position, hash: () => string): void {
     const expected = this.#hashes.get(`${position.run} ${position.step}`);
     if (expected === undefined) return;
-    if (expected !== stateHash(checkpoint)) throw diverged(this.#agreed, position);
+    if (expected !== hash()) throw diverged(this.#agreed, position);
     this.#agreed = position;
   }
 
-  #compareEnd(position: Position, checkpoint: MachineCheckpoint): void {
+  #compareEnd(position: Position, hash: () => string): void {
     const run = this.recording.runs[position.run];
     // Where the recording was cut off nothing is known about the end.
     if (run === undefined || run.end.kind === 'unfinished') return;
     const same = run.lastStep === position.step && run.lastPhase === position.phase;
-    if (!same || run.hash !== stateHash(checkpoint)) throw diverged(this.#agreed, position);
+    if (!same || run.hash !== hash()) throw diverged(this.#agreed, position);
     this.#agreed = position;
   }
 }

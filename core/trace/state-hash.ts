@@ -1,5 +1,6 @@
 /** One number for all of a machine's state: registers, memory, ledger, clock and what waits. Equal runs have equal numbers. */
-import type { MachineCheckpoint } from '../machine/machine.ts';
+import type { KernelState } from '../kernel/kernel.ts';
+import type { Machine, MachineCheckpoint, MachineState } from '../machine/machine.ts';
 import type { PageTree } from '../machine/pages.ts';
 import { pageTreeHash } from '../machine/pages.ts';
 
@@ -7,7 +8,15 @@ import { pageTreeHash } from '../machine/pages.ts';
 const texts = new WeakMap<object, string>();
 
 export function stateHash(checkpoint: MachineCheckpoint): string {
-  const { kernel } = checkpoint;
+  return pageTreeHash(checkpoint.kernel.memory as PageTree) + hashBesideMemory(checkpoint);
+}
+
+/** Of the state as it is now: the same as of a checkpoint of it, and memory is not copied. */
+export function presentHash(machine: Machine): string {
+  return machine.memoryHash() + hashBesideMemory(machine.stateBesideMemory());
+}
+
+function hashBesideMemory({ kernel, waiting, unwinding }: MachineState<KernelState>): string {
   const small = plainText([
     kernel.time,
     kernel.cpu,
@@ -16,11 +25,11 @@ export function stateHash(checkpoint: MachineCheckpoint): string {
     kernel.outputLength,
     kernel.random,
     kernel.answered,
-    checkpoint.waiting,
-    checkpoint.unwinding.phase,
-    checkpoint.unwinding.throws.length,
+    waiting,
+    unwinding.phase,
+    unwinding.throws.length,
   ]);
-  return pageTreeHash(kernel.memory as PageTree) + fnv(small + sharedText(kernel.ledger));
+  return fnv(small + sharedText(kernel.ledger));
 }
 
 function sharedText(part: object): string {
