@@ -225,7 +225,12 @@ export function mapElements(
     Array.from(read(machine.memory.pointer(offset), size), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
   const show = (typeId: number, offset: number, size: number): string => {
     if (btf === undefined || typeId === 0) return bytesOf(offset, size);
-    return formatValue({ kind: 'place', type: btfType(btf, typeId), address: machine.memory.pointer(offset) }, read);
+    const valueOf = (type: number, at: number): string =>
+      formatValue({ kind: 'place', type: btfType(btf, type), address: machine.memory.pointer(at) }, read);
+    // Global variables: the value of their map is a section, which C has no type for.
+    const variables = btf.sectionVariables(btf.resolve(typeId));
+    if (variables.length === 0) return valueOf(typeId, offset);
+    return `{${variables.map((one) => `.${btf.name(one.typeId)} = ${valueOf(one.typeId, offset + one.offset)}`).join(', ')}}`;
   };
   const { keySize, valueSize, definition } = map;
   return unseen(machine, 64, () => {

@@ -419,7 +419,12 @@ describe('maps and output', () => {
     ]);
     expect(service.mapEntries('.data', 0, 10)).toMatchObject({
       total: 1,
-      entries: [{ valueBytes: '01 00 00 00 04 00 00 00 8b 00 00 00' }],
+      entries: [
+        {
+          value: '{.first_pid = 1, .last_pid = 4, .lowest_priority = 139}',
+          valueBytes: '01 00 00 00 04 00 00 00 8b 00 00 00',
+        },
+      ],
     });
     service.editMap('.data', '0', 'hex:010000000400000000020000');
     service.go({ kind: 'run' });
