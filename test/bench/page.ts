@@ -170,7 +170,7 @@ async function onProgram(browser: Browser, file: string): Promise<Row[]> {
     // The layout shows the log twice; this one is on the screen.
     const lines = '[data-panel="log@2"]';
     await page.locator(lines).getByRole('button', { name: '2', exact: true }).click();
-    await page.locator(lines).getByText('R10=fp0').first().waitFor();
+    await page.locator(lines).getByText('Live regs before insn').first().waitFor();
     const logFrames = await scrollFrames(page, lines);
     const logSearch = await searchTime(page, lines, 'Search the log', 'r7 += 99991');
     await page.close();
