@@ -32,7 +32,10 @@ export interface MachineObserver {
 }
 
 export interface Counter {
-  /** The first step after a given one that belongs to another stretch: what is counted is counted by stretches. */
+  /**
+   * The first step after a given one that belongs to another stretch: what is counted is counted by stretches. Asked before the
+   * machine runs on, and the one moment at which an observer may be replaced while it runs.
+   */
   stretchEnd(step: number): number;
   /** So many calls and exits of functions, and calls of helpers and kfuncs, in the stretch of a step: all since the last time. */
   add(step: number, calls: number, exits: number, helpers: number): void;

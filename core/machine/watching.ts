@@ -37,7 +37,15 @@ export class Watching {
 
   /** Where the engine has to stop because what it counts belongs to another stretch from there on. */
   limit(step: number): number {
-    return this.#host.observer.counter?.stretchEnd(step) ?? Infinity;
+    const { observer } = this.#host;
+    if (observer.counter === undefined) return Infinity;
+    // The observer may be content with less from here on: what it asked for so far is its own.
+    const end = observer.counter.stretchEnd(step);
+    if (this.#host.observer !== observer) {
+      this.#handRows(observer);
+      this.#listen();
+    }
+    return end;
   }
 
   /** Enters the engine, which counts instructions when somebody wants to know. */
@@ -56,14 +64,14 @@ export class Watching {
 
   /** After the engine has run: what only says how a run was watched is no part of its state. */
   end(): void {
-    this.#handRows();
+    this.#handRows(this.#host.observer);
     if (this.#host.observer.hits !== undefined) this.#takeHits();
     this.#setLog(0, 0);
   }
 
   /** The log is full. */
   drain(): void {
-    this.#handRows();
+    this.#handRows(this.#host.observer);
     this.#listen();
   }
 
@@ -84,10 +92,10 @@ export class Watching {
     view.setUint32(LOG_END, end, true);
   }
 
-  #handRows(): void {
+  #handRows(observer: MachineObserver): void {
     const { view } = this.#host.memory;
     const end = view.getUint32(LOG_NEXT, true);
-    if (end > LOG_BASE) this.#host.observer.flow?.({ view, start: LOG_BASE, end });
+    if (end > LOG_BASE) observer.flow?.({ view, start: LOG_BASE, end });
   }
 
   /** What was counted since a step. */

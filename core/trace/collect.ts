@@ -64,6 +64,10 @@ export class Collector {
   #others = 0;
   /** Events by kind that were only counted, since they were last put into a stretch: adding to one costs a nanosecond. */
   readonly #counts = new Uint32Array(EVENT_KINDS.length);
+  /** Something is only counted, and the machine stops where stretches end. */
+  #isCounting = false;
+  /** A limit was reached: from the machine's next stop on the rest is only counted. Until then it is counted one by one. */
+  #isFull = false;
   #characters = 0;
   /** The row of the helper that is running, or -1. */
   #open = -1;
@@ -85,7 +89,10 @@ export class Collector {
     const machine = this.#machine;
     if (machine === undefined) return;
     const { kernel } = machine;
-    const { flow, calls, rest } = this.#limits;
+    const { flow, calls, rest, text = Infinity } = this.#limits;
+    this.#isFull = false;
+    this.#isCounting =
+      this.events.flow.length >= flow || this.#calls >= calls || this.#others >= rest || this.#characters >= text;
     machine.observer = {
       ...(this.events.flow.length < flow ? { flow: (log: FlowLog) => this.#flow(log) } : {}),
       ...(this.#calls < calls
@@ -128,7 +135,10 @@ export class Collector {
   }
 
   readonly #counter: Counter = {
-    stretchEnd,
+    stretchEnd: (step) => {
+      if (this.#isFull) this.#listen();
+      return this.#isCounting ? stretchEnd(step) : Infinity;
+    },
     add: (step, calls, exits, helpers) => {
       const counts = this.#counts;
       counts[CALL]! += calls;
@@ -137,6 +147,12 @@ export class Collector {
       this.#flush(step);
     },
   };
+
+  /** An event that is not kept. */
+  #count(kind: number, step: number): void {
+    if (this.#isCounting) this.#counts[kind]!++;
+    else this.#counted().count(step, kind);
+  }
 
   /** What was counted belongs to the stretch of a step. */
   #flush(step: number): void {
@@ -190,6 +206,10 @@ export class Collector {
 
   #calling(call: Call, step: number): void {
     this.#step = step;
+    if (this.#calls >= this.#limits.calls) {
+      this.#count(HELPER, step);
+      return;
+    }
     const { names, rest } = this.events;
     const row = rest.add(this.#run, step, 0, HELPER, names.id(call.program.name), call.insn, names.id(call.name));
     rest.setArgs(row, call.args);
@@ -201,12 +221,12 @@ export class Collector {
     if (typeof result === 'bigint') this.events.rest.setValue(this.#open, result);
     else this.events.rest.setDetail(this.#open, this.events.names.id(result.kind));
     this.#open = -1;
-    if (++this.#calls >= this.#limits.calls) this.#listen();
+    if (++this.#calls >= this.#limits.calls) this.#isFull = true;
   }
 
   #entered(kind: EventKind, insn: number, step: number): void {
     if (this.#others >= this.#limits.rest) {
-      this.#counts[eventCode(kind)]!++;
+      this.#count(eventCode(kind), step);
       return;
     }
     const at = this.#here();
@@ -240,9 +260,11 @@ export class Collector {
   }
 
   #printed(line: OutputLine): void {
-    if (this.#characters >= (this.#limits.text ?? Infinity)) this.#counts[PRINT]!++;
+    const { text = Infinity } = this.#limits;
+    if (this.#characters >= text) this.#count(PRINT, this.#machine?.step ?? this.#step);
     else this.#kernelEvent('print', line.kind, line.text);
     this.#characters += Math.min(line.text.length, MAX_TEXT);
+    if (!this.#isCounting && this.#characters >= text) this.#isFull = true;
   }
 
   #kernelEvent(kind: EventKind, name: string, detail: string, value?: bigint): number {
@@ -278,7 +300,7 @@ export class Collector {
       const site = this.#sites.get(address) ?? this.#site(address, kind);
       flow.add(this.#run, step, 0, kind, site.program, site.insn, site.name);
     }
-    if (flow.length >= this.#limits.flow) this.#listen();
+    if (flow.length >= this.#limits.flow) this.#isFull = true;
   }
 
   // ---- rows -----------------------------------------------------------------------------------------------------------
@@ -294,10 +316,10 @@ export class Collector {
     always = false,
   ): number {
     if (!always && this.#others >= this.#limits.rest) {
-      this.#counts[eventCode(kind)]!++;
+      this.#count(eventCode(kind), step);
       return -1;
     }
-    if (!always && ++this.#others === this.#limits.rest) this.#listen();
+    if (!always && ++this.#others === this.#limits.rest) this.#isFull = true;
     return this.events.rest.add(this.#run, step, phase, eventCode(kind), program, insn, this.#text(name));
   }
 
