@@ -91,6 +91,8 @@ export interface SessionApi {
   searchCode(program: string, text: string, mode?: CodeMode): SearchResult;
   /** What is said beside instructions `from` to `to` at a moment, seen from a frame. */
   codeNotes(program: string, from: number, to: number, frame: number): CodeNotes;
+  /** Counts how often each instruction of the present run was executed, for {@link codeNotes}: it runs the run again. False while it is not over. */
+  countHits(): boolean;
 
   // ---- going ----------------------------------------------------------------------------------------------------------
   go(move: Move): StopView;

@@ -40,7 +40,7 @@ export interface CodeNote {
 }
 
 export interface CodeNotes {
-  /** Executions in the present run, an instruction each from `from` on; -1 where they have not been counted. */
+  /** Executions in the present run, an instruction each from `from` on; -1 where they have not been counted: those of long runs are when somebody asks. */
   readonly hits: readonly number[];
   readonly notes: readonly CodeNote[];
 }

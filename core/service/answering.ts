@@ -30,6 +30,7 @@ const METHODS: Readonly<Record<keyof SessionApi, true>> = {
   codeRowsOfLine: true,
   searchCode: true,
   codeNotes: true,
+  countHits: true,
   go: true,
   reset: true,
   at: true,

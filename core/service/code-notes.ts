@@ -18,6 +18,7 @@ import type { Machine } from '../machine/machine.ts';
 import type { Program } from '../object/program.ts';
 import type { CodeNote } from '../protocol/code.ts';
 import { claimChange } from '../verifier/claims/claims.ts';
+import type { Hits } from '../trace/stretch.ts';
 import { countHits } from '../trace/stretch.ts';
 import type { ClaimsOfPrograms } from './claims.ts';
 import type { Desk } from './desk.ts';
@@ -39,16 +40,30 @@ export function codeNotes(
   return notes.filter(({ insn }) => insn >= range.from && insn < range.to);
 }
 
-/** Executions in the present run, of `count` instructions from `from` on; -1 while it is not over. */
+/** Steps of a run that are counted before anybody could ask twice; longer ones are by {@link countRun}. */
+const AT_ONCE = 1_000_000;
+
+/** Executions in the present run, of `count` instructions from `from` on; -1 while they are not counted. */
 export function hitsOf(desk: Desk, program: Program, from: number, count: number): number[] {
-  if (!desk.isRunning) return new Array<number>(count).fill(-1);
+  const none = new Array<number>(count).fill(-1);
+  if (!desk.isRunning) return none;
   const { timeline, position } = desk.session;
-  const hits = desk.runs.hitsOf(position.run, () =>
-    desk.work('counting instructions', (limits) => countHits(timeline, position.run, limits)),
-  );
-  if (hits === undefined) return new Array<number>(count).fill(-1);
+  const run = timeline.runs[position.run];
+  const isShort = run?.last !== undefined && run.last.step - run.first.step <= AT_ONCE;
+  const hits = desk.runs.hitsOf(position.run, isShort ? () => counted(desk) : undefined);
+  if (hits === undefined) return none;
   const counts = hits.programs.get(program);
   return Array.from({ length: count }, (_, i) => counts?.[from + i] ?? 0);
+}
+
+/** Counts the present run, however long it is. False while it is not over. */
+export function countRun(desk: Desk): boolean {
+  return desk.isRunning && desk.runs.hitsOf(desk.session.position.run, () => counted(desk)) !== undefined;
+}
+
+function counted(desk: Desk): Hits {
+  const { timeline, position } = desk.session;
+  return desk.work('counting instructions', (limits) => countHits(timeline, position.run, limits));
 }
 
 function claimNotes(program: Program, from: number, to: number, claims: ClaimsOfPrograms): CodeNote[] {

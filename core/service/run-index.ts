@@ -169,10 +169,10 @@ export class RunIndexes {
     return known.columns;
   }
 
-  /** How often each instruction was executed: the run is run again for it, so only one that is over is counted. */
-  hitsOf(run: number, count: () => Hits): Hits | undefined {
+  /** How often each instruction was executed, as far as that is known; `count` runs the run again for it, when it is over. */
+  hitsOf(run: number, count: (() => Hits) | undefined): Hits | undefined {
     const known = this.#of(run);
-    if (known.over) known.hits ??= count();
+    if (known.over && count !== undefined) known.hits ??= count();
     return known.hits;
   }
 

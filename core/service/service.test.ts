@@ -288,9 +288,11 @@ describe('notes beside instructions', () => {
   test('what is next reads and does, and how often it ran', () => {
     const service = serviceWith('deep-throw');
     expect(service.codeNotes('deep_throw', 0, 3, 0).hits).toEqual([-1, -1, -1]);
+    expect(service.countHits()).toBe(false);
     service.go({ kind: 'run' });
     expect(service.codeNotes('deep_throw', 29, 30, 0).hits).toEqual([3]);
     expect(service.codeNotes('deep_throw', 78, 79, 0).hits).toEqual([1]);
+    expect(service.countHits()).toBe(true);
     expect(notesAt(service, 78)).toContain('throw: cookie 3 · thrown here');
     expect(notesAt(service, 62)).toContain('frame: frame 1 is here');
     service.go({ kind: 'to-insn', direction: 'backwards', program: 'deep_throw', insn: 76 });

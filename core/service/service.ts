@@ -17,7 +17,7 @@ import type {
 import type { MomentView, Wants } from '../protocol/views.ts';
 import { addBreakpoint, changeBreakpoint, toggleBreakpoint } from './breakpoints.ts';
 import { ClaimsOfPrograms, explorationView, knownHere } from './claims.ts';
-import { codeNotes, hitsOf } from './code-notes.ts';
+import { codeNotes, countRun, hitsOf } from './code-notes.ts';
 import { Code, programNamed } from './code.ts';
 import { Desk, notRunning, stopView } from './desk.ts';
 import { diagnosisOf } from './diagnosis-view.ts';
@@ -180,6 +180,10 @@ export class Service implements SessionApi {
       hits: hitsOf(this.#desk, program, range.from, count),
       notes: codeNotes(this.#desk.session, program, range, this.#claims),
     };
+  }
+
+  countHits(): boolean {
+    return countRun(this.#desk);
   }
 
   #code(name: string): Code {

@@ -1,11 +1,14 @@
 /** The rows of the program that Code shows, and the notes beside those in sight. */
 import type { Ref } from 'vue';
-import { computed, ref, shallowRef, triggerRef, watch } from 'vue';
+import { computed, onScopeDispose, ref, shallowRef, triggerRef, watch } from 'vue';
 import type { CodeMode, CodeRow, CodeSummary } from '../../../core/protocol/code.ts';
 import { useSession } from '../../session/store.ts';
 import type { RowNotes } from './marks.ts';
 import { insnsOf, notesByInsn } from './marks.ts';
 import { RowCache } from './row-cache.ts';
+
+/** Nobody has done anything for so long. */
+const QUIET_MS = 600;
 
 interface Shown {
   readonly summary: CodeSummary;
@@ -84,7 +87,23 @@ export function useCode(visible: Ref<boolean>): Code {
   let asking = false;
   let again = false;
 
+  // How often instructions of a long run were executed is counted when nothing else is wanted for a while.
+  let counting: ReturnType<typeof setTimeout> | undefined;
+  function countLater(): void {
+    clearTimeout(counting);
+    if (session.state.runs.current?.last === undefined) return;
+    counting = setTimeout(() => {
+      if (session.busy) countLater();
+      else void count();
+    }, QUIET_MS);
+  }
+  async function count(): Promise<void> {
+    if ((await session.tell(session.api.countHits())) === true) await ask();
+  }
+  onScopeDispose(() => clearTimeout(counting));
+
   async function ask(): Promise<void> {
+    clearTimeout(counting);
     if (asking) {
       again = true;
       return;
@@ -97,6 +116,7 @@ export function useCode(visible: Ref<boolean>): Code {
       const answer = await session.tell(session.api.codeNotes(name, insns.from, insns.to, session.frame));
       if (answer !== undefined && shown.value?.summary.program === name)
         notes.value = notesByInsn(answer, insns.from, notes.value);
+      if (answer?.hits.includes(-1) === true) countLater();
     } finally {
       asking = false;
       if (again) {
