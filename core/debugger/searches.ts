@@ -1,6 +1,6 @@
 /** What stepping, continuing and asking who wrote something look for. Forwards and backwards find the same moments. */
 import { BailoutError } from '../errors.ts';
-import { callTarget, isSubprogramPointer } from '../isa/control-flow.ts';
+import { callTarget, isSubprogramPointer, jumpTarget } from '../isa/control-flow.ts';
 import type { Frame } from '../machine/frames.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { Program } from '../object/program.ts';
@@ -13,12 +13,34 @@ import type { Watchpoint } from './watchpoints.ts';
 import type { Marks } from './writes.ts';
 import { isCall, memoryWriters, registerWriters, storesInto } from './writes.ts';
 
-const lines = new WeakMap<Program, Uint8Array>();
+interface Lines {
+  readonly starts: Uint8Array;
+  /** Jumps to where a line begins from within the same line: what comes after them is no other line. */
+  readonly within: Uint8Array;
+  /** Both: where a search looks. */
+  readonly both: Uint8Array;
+}
 
-function lineStartsOf(program: Program): Uint8Array {
-  let starts = lines.get(program);
-  if (starts === undefined) lines.set(program, (starts = lineStarts(program)));
-  return starts;
+const known = new WeakMap<Program, Lines>();
+
+function linesOf(program: Program): Lines {
+  let lines = known.get(program);
+  if (lines === undefined) {
+    const starts = lineStarts(program);
+    const within = new Uint8Array(starts.length);
+    const both = starts.slice();
+    const entries = new Set(program.subprograms.map(({ start }) => start));
+    for (let insn = 0; insn < starts.length; insn++) {
+      const target = jumpTarget(program.instructions, insn);
+      if (target === undefined || starts[target] !== 1 || entries.has(target)) continue;
+      const [from, to] = [lineAt(program, insn), lineAt(program, target)];
+      if (from?.line !== to?.line || from?.file !== to?.file) continue;
+      within[insn] = both[insn] = 1;
+    }
+    lines = { starts, within, both };
+    known.set(program, lines);
+  }
+  return lines;
 }
 
 /** Breakpoints and watchpoints. What was hit is kept for whoever reports it. */
@@ -131,33 +153,44 @@ export class EitherSearch implements Search {
   }
 }
 
-/** The beginning of another source line: in this frame or one further out, or anywhere. */
+/**
+ * The beginning of another source line: in this frame or one further out, or anywhere. Whether a moment is one depends on the instruction
+ * before it alone, so that all of them are found from wherever one comes.
+ */
 export class LineSearch implements Search {
   readonly phases: boolean;
   readonly #into: boolean;
   readonly #framePointer: number;
+  /** Of the frame in which one is. */
+  readonly #calledAt: string;
   /** Functions on the stack: what is called from them is not looked at. */
   readonly #functions = new Map<Program, Set<number>>();
-  #before = '';
+  /** Where the search began: at the first moment of a run nothing comes from another line. */
+  #begun = '';
+  /** The step behind a jump within a line. */
+  #isWithin = -1;
 
   constructor(machine: Machine, into: boolean) {
     const frames = machine.frames();
     this.#into = into;
     this.phases = into;
     this.#framePointer = frames[0]?.framePointer ?? 0;
+    this.#calledAt = callSite(frames);
     for (const { image, subprogram } of frames) {
       const known = this.#functions.get(image.program) ?? new Set();
       this.#functions.set(image.program, known.add(subprogram));
     }
+    // An exception callback, and the end of a run, stand in the frame of the function that the program begins with.
+    for (const known of this.#functions.values()) known.add(0);
   }
 
   stops(program: Program): Uint8Array {
-    const starts = lineStartsOf(program);
-    if (this.#into) return starts;
-    const marks = new Uint8Array(starts.length);
+    const { both } = linesOf(program);
+    if (this.#into) return both;
+    const marks = new Uint8Array(both.length);
     const functions = this.#functions.get(program);
     program.subprograms.forEach(({ start, end }, index) => {
-      if (functions?.has(index) === true) marks.set(starts.subarray(start, end), start);
+      if (functions?.has(index) === true) marks.set(both.subarray(start, end), start);
     });
     // A tail call and an exception callback go on in the same frame.
     marks[0] = 1;
@@ -166,29 +199,49 @@ export class LineSearch implements Search {
   }
 
   begin(machine: Machine): 'run' {
-    this.#before = this.#where(machine);
+    this.#isWithin = -1;
+    this.#lookBehind(machine);
+    this.#begun = `${machine.step} ${machine.phase}`;
     return 'run';
   }
 
   test(machine: Machine): 'hit' | 'miss' {
+    if (this.#begun === `${machine.step} ${machine.phase}`) return 'miss';
+    // Where a throw was executed and nothing is unwound yet, what seems to be next never runs.
+    if (machine.unwinding !== undefined && machine.phase === 0 && machine.unwinding.steps.length > 0) return 'miss';
     if (isUnwinding(machine)) {
       if (this.#into) return 'hit';
       if (machine.phase < (machine.unwinding?.steps.length ?? 0)) return 'miss';
     }
-    const framePointer = machine.frames()[0]?.framePointer ?? 0;
-    if (!this.#into && framePointer < this.#framePointer) return 'miss';
-    const where = this.#where(machine);
-    const moved = where !== this.#before;
-    this.#before = where;
-    return moved ? 'hit' : 'miss';
+    if (!this.#into && this.#isElsewhere(machine)) return 'miss';
+    const isOther = machine.step !== this.#isWithin;
+    const starts = this.#lookBehind(machine);
+    return starts && isOther ? 'hit' : 'miss';
   }
 
-  #where(machine: Machine): string {
-    const frame = machine.frames()[0];
-    if (frame === undefined) return '';
-    const line = lineAt(frame.image.program, frame.insn);
-    return `${frame.framePointer} ${frame.image.index} ${frame.subprogram} ${line?.file ?? ''} ${line?.line ?? frame.insn}`;
+  /** Whether a line begins here; and remembers whether the next instruction stays within it. */
+  #lookBehind(machine: Machine): boolean {
+    const at = machine.location;
+    if (at === undefined) return true;
+    const { starts, within } = linesOf(at.program);
+    if (within[at.insn] === 1) this.#isWithin = machine.step + 1;
+    return starts[at.insn] === 1;
   }
+
+  /** Whether the innermost frame is neither the one in which one was nor one further out, but what these called. */
+  #isElsewhere(machine: Machine): boolean {
+    const frames = machine.frames();
+    const framePointer = frames[0]?.framePointer ?? 0;
+    // What the caller calls next lies where this frame lay.
+    return (
+      framePointer < this.#framePointer || (framePointer === this.#framePointer && callSite(frames) !== this.#calledAt)
+    );
+  }
+}
+
+/** Where the innermost frame was called; one of the outermost frame for all. */
+function callSite([, caller]: readonly Frame[]): string {
+  return caller === undefined ? '' : `${caller.image.index} ${caller.insn}`;
 }
 
 /** Functions whose address the program takes, exception callbacks and others, and those that a tag may name. */

@@ -2,9 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { Checker } from './check.ts';
 import { generate } from './generate.ts';
+import { Mover } from './moving.ts';
 import { loadWorld } from './world.ts';
 
 const PROGRAMS = 200;
+/** Each of their moments is looked at, so there are fewer. */
+const MOVED = 40;
 const seeds = Array.from({ length: PROGRAMS }, (_, i) => i + 1);
 
 describe('generated programs that throw', () => {
@@ -25,5 +28,13 @@ describe('generated programs that throw', () => {
     const checker = new Checker(loadWorld());
     expect(seeds.map((seed) => checker.checkPlanted(seed)).filter((violation) => violation !== undefined)).toEqual([]);
     expect(checker.tally.plantedLeaks).toBeGreaterThan(PROGRAMS);
+  });
+
+  it('can be gone through in both directions: one state for a moment, and the same stops there and back', () => {
+    const mover = new Mover(loadWorld());
+    const found = seeds.slice(0, MOVED).map((seed) => mover.check(seed));
+    expect(found.filter((violation) => violation !== undefined)).toEqual([]);
+    expect(mover.tally.phases).toBeGreaterThan(MOVED);
+    expect(mover.tally.stops).toBeGreaterThan(10 * MOVED);
   });
 });
