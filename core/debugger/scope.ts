@@ -1,4 +1,6 @@
 /** What expressions see at a moment: registers of a chosen frame, the object's variables and maps, memory as the program has it. */
+import type { Parameter } from './parameters.ts';
+import { parametersOf } from './parameters.ts';
 import { HashMap } from '../kernel/maps/hash.ts';
 import type { BpfMap } from '../kernel/maps/map.ts';
 import { describeFault } from '../kernel/memory.ts';
@@ -107,13 +109,39 @@ export class MachineScope implements Scope {
     const variable = this.#symbols.variable(name);
     if (variable !== undefined) return this.#variable(name, variable);
     if (this.#symbols.isMap(name)) return { kind: 'map', name };
-    if (name === 'ctx') return this.#context();
-    return undefined;
+    const parameter = this.#parameters().find((one) => one.name === name);
+    if (name === 'ctx' && (parameter === undefined || this.#machine.frames()[this.frame]?.subprogram === 0))
+      return this.#context();
+    return parameter === undefined ? undefined : this.#parameter(parameter);
+  }
+
+  #parameters(): readonly Parameter[] {
+    const frame = this.#machine.frames()[this.frame];
+    return frame === undefined ? [] : parametersOf(frame);
+  }
+
+  #parameter({ name, type, register, isThere }: Parameter): Value {
+    // Who waits for a call has R1 to R5 no more.
+    if (!isThere || this.frame > 0) throw new ValueError(`\`${name}\` is no longer in a register`);
+    const bits = this.#machine.registers[register] ?? 0n;
+    const shape = shapeOf(type);
+    const size = 8 * (sizeOf(type) ?? 8);
+    const isSigned = shape.kind === 'integer' && shape.signed;
+    return { kind: 'scalar', type, bits: isSigned ? BigInt.asIntN(size, bits) : BigInt.asUintN(size, bits) };
   }
 
   names(): readonly string[] {
     const registers = Array.from({ length: 11 }, (_, i) => `r${i}`);
-    return [...registers, 'fp', 'ctx', 'map', ...SPECIAL, ...this.#symbols.names()];
+    const parameters = this.#parameters().map(({ name }) => name);
+    return [
+      ...registers,
+      'fp',
+      'ctx',
+      ...parameters.filter((name) => name !== '' && name !== 'ctx'),
+      'map',
+      ...SPECIAL,
+      ...this.#symbols.names(),
+    ];
   }
 
   /** A register of the chosen frame; of an outer frame only those that calls preserve. */
