@@ -53,6 +53,11 @@ function* entriesOfRun(
     // Phases take no step: they are shown in the order in which they come, within the next microsecond.
     ts: start + event.position.step + Math.min(event.position.phase, 999) / 1000,
   });
+  /** A call and an exit are instructions of the function that they stand in: the other one begins, and goes on, behind them. */
+  const behind = (event: TraceEvent): { pid: number; tid: number; ts: number } => ({
+    ...at(event),
+    ts: start + event.position.step + 1,
+  });
   const end = start + lastStep + 1;
   const open = [program];
   const held = new Map<number, string>();
@@ -63,13 +68,22 @@ function* entriesOfRun(
     switch (event.kind) {
       case 'call':
       case 'callback':
+      case 'fentry':
+      case 'fexit':
+      case 'freplace':
+        // A replacement is called in the place of another function.
+        if (event.kind === 'freplace' && open.length > 1) yield { name: open.pop() ?? '', ph: 'E', ...behind(event) };
+        open.push(event.name);
+        yield { name: event.name, ph: 'B', ...behind(event), args: { insn: event.insn } };
+        break;
       case 'exception-callback':
+        // No instruction calls it.
         open.push(event.name);
         yield { name: event.name, ph: 'B', ...at(event), args: { insn: event.insn } };
         break;
       case 'return':
         // The last one is the program's own: it ends with the run.
-        if (open.length > 1) yield { name: open.pop() ?? '', ph: 'E', ...at(event) };
+        if (open.length > 1) yield { name: open.pop() ?? '', ph: 'E', ...behind(event) };
         break;
       case 'phase':
         yield { name: `unwind: ${event.name}`, ph: 'i', s: 't', ...at(event), args: { detail: event.detail } };

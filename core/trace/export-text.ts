@@ -1,5 +1,5 @@
 /** A recording as lines: events as CSV, and call stacks with their instructions as flame graphs read them. */
-import { EVENT_KINDS } from './events.ts';
+import type { EventKind } from './events.ts';
 import type { Recording } from './recording.ts';
 
 /** One line per event, as RFC 4180 has it. */
@@ -32,6 +32,10 @@ function cell(value: string | number | bigint | undefined): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
+/** What goes from one function to another behind an instruction, and what does so by itself. */
+const BEHIND: readonly EventKind[] = ['call', 'callback', 'fentry', 'fexit', 'freplace', 'return'];
+const BETWEEN: readonly EventKind[] = ['exception-callback', 'phase'];
+
 /** `program;function;function instructions`: what flamegraph.pl and speedscope take. Helpers count as the instruction that they are. */
 export function* folded(recording: Recording): Generator<string, void> {
   const sums = new Map<string, number>();
@@ -48,13 +52,15 @@ export function* folded(recording: Recording): Generator<string, void> {
     const query = {
       from: { run: index, step: 0, phase: 0 },
       to: { run: index + 1, step: 0, phase: 0 },
-      kinds: EVENT_KINDS.filter((kind) => ['call', 'return', 'callback', 'exception-callback', 'phase'].includes(kind)),
+      kinds: [...BEHIND, ...BETWEEN],
     };
     for (const event of recording.events.events(query)) {
       const leaves = event.kind === 'return' || (event.kind === 'phase' && event.name === 'leave-frame');
       if (event.kind === 'phase' && !leaves) continue;
       // The call and the exit are instructions of the function that they stand in.
-      spend(event.position.step + (event.kind === 'phase' ? 0 : 1));
+      spend(event.position.step + (BEHIND.includes(event.kind) ? 1 : 0));
+      // It is called in the place of another function.
+      if (event.kind === 'freplace' && stack.length > 1) stack.pop();
       if (!leaves) stack.push(clean(event.name));
       else if (stack.length > 1) stack.pop();
     }

@@ -1,63 +1,107 @@
 /** Exports are what their readers take. */
+import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { bundledKernelBtf } from '../../main/kernel-btf.ts';
 import { perfettoJson } from './export-perfetto.ts';
 import { csv, folded } from './export-text.ts';
-import { fileSource, loopSource, recordingOf } from './testing/recordings.ts';
-
-interface Entry {
-  name: string;
-  ph: string;
-  pid: number;
-  tid: number;
-  ts: number;
-  id?: number;
-  cat?: string;
-}
+import type { Recording } from './recording.ts';
+import { factsOf, loadSource } from './recording.ts';
+import { readCsv, readFolded, readTrace } from './testing/readers.ts';
+import { endlessSource, fileSource, loopSource, recordingOf } from './testing/recordings.ts';
 
 const recording = recordingOf(fileSource('cleanup', ['four_frames', 'callee_saved']));
 
-describe('the trace for Perfetto', () => {
-  const { traceEvents } = JSON.parse([...perfettoJson(recording)].join('')) as { traceEvents: Entry[] };
+/** Each program of a file that is accepted, all of them in one recording. */
+function everythingIn(name: string): Recording {
+  const source = fileSource(name, []);
+  const facts = factsOf(source);
+  const { programs } = loadSource(source, bundledKernelBtf());
+  const accepted = programs.filter(
+    (program) => program.loadError === undefined && facts(program).verdict === 'accepted' && program.type !== 'ext',
+  );
+  return recordingOf({
+    ...fileSource(
+      name,
+      accepted.map((program) => program.name),
+    ),
+    maxSteps: 5000,
+  });
+}
 
-  it('has names, phases, processes, threads and times', () => {
-    for (const entry of traceEvents) {
-      expect(entry).toMatchObject({ name: expect.any(String) as string, pid: 1, tid: expect.any(Number) as number });
-      expect(Number.isFinite(entry.ts)).toBe(true);
-      expect('BEXibeCM').toContain(entry.ph);
-    }
-    expect(traceEvents.filter(({ ph, name }) => ph === 'i' && name === 'throw')).toHaveLength(2);
+const FILES = readdirSync(new URL('../../test/exceptions/', import.meta.url))
+  .filter((name) => name.endsWith('.bpf.o'))
+  .map((name) => name.replace('.bpf.o', ''));
+
+/** Callbacks of helpers in each other, in a run that is cut off in the midst of them. */
+const LOOPS = recordingOf({ ...endlessSource(), maxSteps: 3000 });
+
+describe.each([...FILES.map((name) => [name, everythingIn(name)] as const), ['loops of callbacks', LOOPS] as const])(
+  'what happened in %s',
+  (_name, everything) => {
+    const { runs, events } = everything;
+
+    it('is a trace that Perfetto takes', () => {
+      const trace = readTrace([...perfettoJson(everything)].join(''));
+      expect([...trace.threads.values()]).toEqual(runs.map(({ program }, i) => `run ${i}: ${program}`));
+      const kept = [...events.events()];
+      const count = (kind: string): number => kept.filter((event) => event.kind === kind).length;
+      expect(trace.instants.filter((one) => one.name === 'throw')).toHaveLength(count('throw'));
+      expect(trace.spans).toHaveLength(count('acquire'));
+      const slices = [...trace.slices.values()].flat().length;
+      const functions = ['call', 'callback', 'exception-callback', 'helper'].reduce(
+        (sum, kind) => sum + count(kind),
+        0,
+      );
+      expect(slices).toBe(functions + runs.length);
+    });
+
+    it('is a table and stacks', () => {
+      expect(readCsv([...csv(everything)].join(''))).toHaveLength(events.length + 1);
+      const stacks = readFolded([...folded(everything)].join(''));
+      const steps = runs.reduce((sum, run) => sum + run.lastStep - run.firstStep, 0);
+      expect([...stacks.values()].reduce((sum, each) => sum + each, 0)).toBe(steps);
+    });
+  },
+);
+
+describe('the readers of these tests', () => {
+  const begin = { name: 'process_name', ph: 'M', pid: 1, tid: 0, ts: 0, args: { name: 'p' } };
+  const thread = { name: 'thread_name', ph: 'M', pid: 1, tid: 1, ts: 0, args: { name: 't' } };
+  const at = (ph: string, ts: number, more: object = {}): object => ({ name: 'a', ph, pid: 1, tid: 1, ts, ...more });
+  it.each([
+    ['is open at the end', [at('B', 1)]],
+    ['ends and never began', [at('E', 1)]],
+    ['ends another', [at('B', 1), at('E', 2, { name: 'b' })]],
+    ['goes back in time', [at('B', 5), at('E', 4)]],
+    ['overlaps', [at('X', 1, { dur: 3 }), at('X', 2, { dur: 3 })]],
+    ['sticks out', [at('B', 1), at('X', 2, { dur: 3 }), at('E', 4)]],
+    ['is a span without an end', [at('b', 1, { id: 1, cat: 'c' })]],
+    ['ends under another category', [at('b', 1, { id: 1, cat: 'c' }), at('e', 2, { id: 1, cat: 'd' })]],
+    ['has no time', [at('i', Number.NaN, { s: 't' })]],
+    ['counts nothing', [at('C', 1, { args: {} })]],
+    ['is of no phase', [at('Z', 1)]],
+  ])('refuse what %s', (_what, bad) => {
+    const read = (events: readonly object[]): unknown =>
+      readTrace(JSON.stringify({ displayTimeUnit: 'ns', traceEvents: [begin, thread, ...events] }));
+    expect(() => read(bad)).toThrow();
+    expect(() => read([at('B', 1), at('X', 1, { dur: 1 }), at('E', 2)])).not.toThrow();
   });
 
-  it('ends each slice that it begins, innermost first and in the order of time', () => {
-    for (const tid of [1, 2]) {
-      const open: string[] = [];
-      let time = 0;
-      for (const entry of traceEvents.filter((one) => one.tid === tid && (one.ph === 'B' || one.ph === 'E'))) {
-        expect(entry.ts).toBeGreaterThanOrEqual(time);
-        time = entry.ts;
-        if (entry.ph === 'B') open.push(entry.name);
-        else expect(open.pop()).toBe(entry.name);
-      }
-      expect(open).toEqual([]);
-    }
-    const ids = (ph: string): unknown[] =>
-      traceEvents
-        .filter((one) => one.ph === ph && one.cat === 'resource')
-        .map(({ id }) => id)
-        .sort();
-    expect(ids('b').length).toBeGreaterThan(3);
-    expect(ids('e')).toEqual(ids('b'));
+  it.each(['a,b', 'a"b\r\n', '"a\r\n', '"a"b\r\n', 'a\nb\r\n'])('refuse the table %j', (table) => {
+    expect(() => readCsv(table)).toThrow();
+  });
+
+  it('read quotes, commas, ends of lines and empty cells', () => {
+    expect(readCsv('a,"b ""c"",\r\nd",\r\n,,x\r\n')).toEqual([
+      ['a', 'b "c",\r\nd', ''],
+      ['', '', 'x'],
+    ]);
+    expect(() => readFolded('a b 1\n')).toThrow();
+    expect(() => readFolded('a;b 1\na;b 2\n')).toThrow();
   });
 });
 
 describe('lines', () => {
-  it('of CSV have as many cells each as the head', () => {
-    const [head, ...rows] = [...csv(recording)];
-    expect(rows).toHaveLength(recording.events.length);
-    for (const row of rows)
-      expect(row.replaceAll(/"(?:[^"]|"")*"/g, '').split(',')).toHaveLength(head!.split(',').length);
-  });
-
   it('of stacks add up to all instructions', () => {
     for (const one of [recording, recordingOf(loopSource(10))]) {
       const lines = [...folded(one)];
