@@ -6,8 +6,10 @@ import { bundledKernelBtf } from '../../main/kernel-btf.ts';
 import { deflate, zstd } from '../../main/compression.ts';
 import { BailoutError } from '../errors.ts';
 import { crc32 } from './bytes.ts';
+import type { TraceEvent } from './events.ts';
 import { FileWriter, readRecording, writeRecording } from './file.ts';
 import { Replay } from './replay.ts';
+import { eventsOfStretch } from './stretch.ts';
 import { fileSource, loopSource, recordingOf } from './testing/recordings.ts';
 
 const recording = recordingOf(fileSource('cleanup', ['four_frames', 'callee_saved']));
@@ -54,9 +56,11 @@ describe('a file', () => {
     expect(read.events.totals()).toMatchObject({ call: 9, return: 6, helper: 26, print: 2, throw: 1, phase: 14 });
     const replay = new Replay(read, { kernelBtf: bundledKernelBtf() });
     expect(replay.prepare()).toBe(true);
-    const again = replay.eventsBetween(replay.first, { run: 1, step: 0, phase: 0 });
+    const again = eventsOfStretch(replay, replay.first, { run: 1, step: 0, phase: 0 }, { limit: Infinity }).events;
     expect(again.length).toBeGreaterThan(70);
-    expect([...again.events()]).toEqual([...read.events.events()].slice(0, again.length));
+    // An end that came after an unwinding stood before its phases.
+    const butEnds = (events: readonly TraceEvent[]): TraceEvent[] => events.filter(({ kind }) => kind !== 'exit');
+    expect(butEnds(again)).toEqual(butEnds([...read.events.events()].slice(0, again.length)));
     expect([...readRecording(writeRecording(read, zstd), zstd).events.events()]).toEqual([...read.events.events()]);
   });
 

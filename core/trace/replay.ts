@@ -7,8 +7,6 @@ import type { Machine } from '../machine/machine.ts';
 import type { Btf } from '../object/btf/btf.ts';
 import type { ObjectFile, Program } from '../object/program.ts';
 import { attachmentsOf, programNamed } from './attached.ts';
-import { Collector } from './collect.ts';
-import type { CollectorLimits } from './collect.ts';
 import type { EventIndex } from './events.ts';
 import { LiveTimeline } from './live.ts';
 import type { RecordedRun, Recording, RunEnd } from './recording.ts';
@@ -24,7 +22,6 @@ export interface ReplayOptions {
 }
 
 const NOTHING: Search = { phases: false, stops: () => undefined, test: () => 'miss' };
-const RANGE_LIMITS: CollectorLimits = { flow: 100_000, calls: 100_000, rest: 100_000 };
 
 export class Replay implements Timeline {
   readonly recording: Recording;
@@ -152,26 +149,6 @@ export class Replay implements Timeline {
     } finally {
       comeBack();
     }
-  }
-
-  /** Everything that happened in a stretch, those events included that the recording only counted: it is run again. */
-  eventsBetween(from: Position, to: Position, limits: CollectorLimits = RANGE_LIMITS): EventIndex {
-    const comeBack = this.#live.holdPlace();
-    const collector = new Collector(limits);
-    this.seek(from);
-    collector.enterRun(this.position.run);
-    collector.attach(this.machine);
-    try {
-      while (comparePositions(this.position, to) < 0) {
-        const found = this.searchForward(NOTHING, { until: to });
-        if (found !== 'end' || this.#isOver()) break;
-        collector.enterRun(this.position.run + 1);
-      }
-    } finally {
-      collector.detach();
-      comeBack();
-    }
-    return collector.events;
   }
 
   /** Whether nothing comes any more. */
