@@ -7,11 +7,14 @@ import { bundledKernelBtf } from '../../main/kernel-btf.ts';
 import { runProgram } from '../machine/run.ts';
 import { attachmentsOf } from './attached.ts';
 import type { RecordedAttachment } from './attached.ts';
+import { perfettoJson } from './export-perfetto.ts';
+import { folded } from './export-text.ts';
 import { readRecording, writeRecording } from './file.ts';
 import { Replay } from './replay.ts';
-import type { RecordingSource } from './recording.ts';
 import { eventsOfStretch } from './stretch.ts';
+import type { Recording, RecordingSource } from './recording.ts';
 import { factsOf, loadSource, programNamed } from './recording.ts';
+import { readFolded, readTrace } from './testing/readers.ts';
 import { recordingOf } from './testing/recordings.ts';
 
 const bytes = new Uint8Array(readFileSync(new URL('../../test/exceptions/attach.bpf.o', import.meta.url)));
@@ -48,6 +51,24 @@ const replacing = fc.constantFrom('replacement', 'throwing_replacement').map((pr
   function: 'global_part',
 }));
 
+/** Each function ends in the exported trace where it returned, and instructions are spent in stacks of functions. */
+function expectReturns(recording: Recording): void {
+  const { runs, events } = recording;
+  const trace = readTrace([...perfettoJson(recording)].join(''));
+  let start = 0;
+  for (const [i, { program, firstStep, lastStep }] of runs.entries()) {
+    const ends = (trace.slices.get(i + 1) ?? []).map(({ name, to }) => `${name} ${to}`);
+    const query = { from: { run: i, step: 0, phase: 0 }, to: { run: i + 1, step: 0, phase: 0 } };
+    for (const { kind, name, position } of events.events(query))
+      if (kind === 'return' && name !== program)
+        expect(ends).toContain(`${name} ${start + position.step + 1 - firstStep}`);
+    start += lastStep - firstStep + 1;
+  }
+  const stacks = readFolded([...folded(recording)].join(''));
+  const steps = runs.reduce((sum, run) => sum + run.lastStep - run.firstStep, 0);
+  expect([...stacks.values()].reduce((sum, each) => sum + each, 0)).toBe(steps);
+}
+
 describe('recordings of attached programs', () => {
   it('replay exactly, and return what a single run returns', () => {
     const attachments = fc
@@ -67,6 +88,7 @@ describe('recordings of attached programs', () => {
           [...recording.events.events()].filter(({ position, kind }) => position.run === 0 && kind !== 'exit'),
         );
 
+        expectReturns(recording);
         const object = loadSource(source, kernelBtf);
         const facts = factsOf(source);
         const program = programNamed(object, 'target');
@@ -84,8 +106,28 @@ describe('recordings of attached programs', () => {
           throws: single.throws.length,
         });
       }),
-      { numRuns: 25 },
+      { numRuns: 10 },
     );
+  });
+
+  it('are exported with frames of what is attached', () => {
+    const attach = [
+      { program: 'replacement', target: 'target', function: 'global_part' },
+      { program: 'on_entry', target: 'target', function: 'static_part' },
+      { program: 'on_exit', target: 'target', function: 'static_part' },
+    ];
+    const stacks = readFolded([...folded(recordingOf(sourceWith(attach, 1)))].join(''));
+    expect([...stacks.keys()].sort()).toEqual([
+      'target',
+      // Until the other one takes its place.
+      'target;global_part',
+      'target;on_exit',
+      'target;replacement',
+      'target;static_part',
+      'target;static_part;on_entry',
+    ]);
+    expect(stacks.get('target;replacement')).toBe(3);
+    expect(stacks.get('target;static_part')).toBeGreaterThan(6);
   });
 
   it('hold another object once', () => {
