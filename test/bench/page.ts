@@ -25,6 +25,8 @@ const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
 const ROUNDS = 12_200;
 const INSNS = 100_000;
 const STEPS = 120;
+/** Besides the one that is measured on; the median counts. */
+const OPENINGS = 4;
 const MOVING_MS = 3000;
 
 /** What the project promises of the page. */
@@ -119,7 +121,14 @@ async function open(browser: Browser, address: string): Promise<{ readonly page:
 async function onRecording(browser: Browser, file: string): Promise<Row[]> {
   const { address, child } = await serve(file);
   try {
+    const opened: number[] = [];
+    for (let i = 0; i < OPENINGS; i++) {
+      const { page, interactive } = await open(browser, address);
+      opened.push(interactive);
+      await page.context().close();
+    }
     const { page, interactive } = await open(browser, address);
+    opened.push(interactive);
     const steps = await stepTimes(page);
     const moved = await timelineFrames(page);
     const memory = await privateMegabytes(browser, page);
@@ -127,7 +136,7 @@ async function onRecording(browser: Browser, file: string): Promise<Row[]> {
     return [
       atMost(
         'page opens',
-        interactive,
+        percentile(opened, 0.5),
         'ms',
         LIMITS.open,
         'from the navigation to code and timeline drawn, a recording of 100 M steps',
@@ -203,9 +212,9 @@ async function stepTimes(page: Page): Promise<number[]> {
   await page.waitForTimeout(500);
   return page.evaluate(async (count) => {
     const root = document.querySelector<HTMLElement>('[data-moment]');
+    if (root === null) throw new Error('there is no page');
     const times: number[] = [];
     for (let i = 0; i < count; i++) {
-      const before = root?.dataset['moment'];
       const altKey = i % 4 === 3;
       const started = performance.now();
       window.dispatchEvent(
@@ -218,12 +227,15 @@ async function stepTimes(page: Page): Promise<number[]> {
           cancelable: true,
         }),
       );
+      // Once panels show the moment, to the end of the frame that paints them.
       await new Promise<void>((resolve) => {
-        const look = (): void => {
-          if (root?.dataset['moment'] !== before) requestAnimationFrame(() => setTimeout(resolve));
-          else setTimeout(look);
-        };
-        look();
+        const painted = new MessageChannel();
+        painted.port1.onmessage = () => resolve();
+        const observer = new MutationObserver(() => {
+          observer.disconnect();
+          requestAnimationFrame(() => painted.port2.postMessage(undefined));
+        });
+        observer.observe(root, { attributes: true, attributeFilter: ['data-moment'] });
       });
       times.push(performance.now() - started);
     }
