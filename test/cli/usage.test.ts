@@ -32,7 +32,7 @@ describe('the exit status', () => {
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toBe(
       'bailout: There is no command `verfy`. Did you mean `verify`? [USAGE]\n' +
-        'hint: Commands: verify, run, record, replay, shell, disasm, inspect. `bailout --help` tells more.\n',
+        'hint: Commands: verify, run, record, replay, shell, serve, disasm, inspect. `bailout --help` tells more.\n',
     );
     expect(bailout('verify').status).toBe(2);
     expect(bailout('run', 'examples/rejected.bpf.o').status).toBe(2);
