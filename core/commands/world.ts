@@ -163,8 +163,15 @@ export function changeMap(
   const { scope } = session;
   const bytes = (text: string, size: number): Uint8Array => {
     const into = new Uint8Array(size);
-    if (text.startsWith('hex:')) into.set(hexBytes(text.slice(4)).subarray(0, size));
-    else {
+    if (text.startsWith('hex:')) {
+      const given = hexBytes(text.slice(4));
+      if (given.length > size)
+        throw new BailoutError(
+          'MAP_SIZE',
+          `\`${text}\` has ${given.length} bytes, and ${found.name} takes ${size} there.`,
+        );
+      into.set(given);
+    } else {
       const result = evaluate(text, scope);
       const read = (address: bigint, length: number): Uint8Array => scope.read(address, length);
       if (result.kind === 'scalar') {
