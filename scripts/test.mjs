@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { ensureInstalled, root } from './install.mjs';
 
 ensureInstalled();
-const { buildEngine, buildCommandLine } = await import('./build.mjs');
+const { buildEngine, buildCommandLine, buildDesktop } = await import('./build.mjs');
 
 const reports = join(root, '.cache/reports');
 const bin = (name) => join(root, 'node_modules', name);
@@ -176,6 +176,8 @@ const results = [];
 try {
   buildEngine();
   if (chosen(suites).length > 0) await buildCommandLine();
+  // Its page is the one that browsers get.
+  if (chosen([browserSuite]).length > 0 && existsSync(chromium)) await buildDesktop();
 } catch (error) {
   console.log(`${paint(31, '✗')} build\n\n${error instanceof Error ? error.message : String(error)}\n`);
   results.push({ name: 'build', ok: false });
