@@ -106,6 +106,9 @@ test('when the session’s thread dies the page says so, and a new session is on
 });
 
 test('when the server ends the page says that the connection is lost', async ({ bailout, served }) => {
+  // Panels come from the server, too: all of them are there first.
+  await bailout.waitForLoadState('networkidle');
+  await expect(panel(bailout, 'terminal')).toContainText('help lists the commands');
   served.process.kill('SIGTERM');
   await expect(bailout.getByRole('contentinfo')).toContainText('connection lost');
 });
