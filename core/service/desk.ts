@@ -7,7 +7,7 @@ import type { CommandHost, Context } from '../commands/command.ts';
 import { Console } from '../commands/console.ts';
 import type { Session, Stopped } from '../debugger/session.ts';
 import type { StopView } from '../protocol/state.ts';
-import type { Limits, Position } from '../trace/timeline.ts';
+import type { Limits, Position, Timeline } from '../trace/timeline.ts';
 import { comparePositions } from '../trace/timeline.ts';
 import { Replay } from '../trace/replay.ts';
 import { cancelled } from './answers.ts';
@@ -25,7 +25,20 @@ export interface Opened {
   readonly recording?: { readonly name: string; readonly bytes: number; readonly complete: boolean };
 }
 
+/** A breakpoint stopped the session here. */
+export interface BreakpointHit {
+  readonly id: number;
+  readonly text: string;
+  readonly position: Position;
+}
+
+/** The newest are kept. */
+const MAX_HITS = 500;
+
 export class Desk {
+  #hits: readonly BreakpointHit[] = [];
+  /** The timeline that they are on: another object or a reset begins another. */
+  #hitsOn: Timeline | undefined;
   readonly host: ServiceHost;
   readonly console: Console;
   readonly runs: RunIndexes;
@@ -203,6 +216,7 @@ export class Desk {
 
   stopped(stopped: Stopped): StopView {
     if (stopped.why === 'cancelled') throwIfNowhere(this);
+    this.#remember(stopped);
     this.stop = {
       why: stopped.why,
       text: reasonOf(stopped, this.session),
@@ -210,6 +224,24 @@ export class Desk {
       watchpoints: stopped.watchpoints.map(({ id, before, after }) => ({ id, before, after })),
     };
     return this.stop;
+  }
+
+  /** Where breakpoints of the present runs have stopped the session, as long as they are there: for the timeline. */
+  hitsIn(run: number): readonly BreakpointHit[] {
+    if (!this.isRunning || this.#hitsOn !== this.session.timeline) return [];
+    const present = new Set(this.session.breakpoints.map(({ id }) => id));
+    return this.#hits.filter(({ position, id }) => position.run === run && present.has(id));
+  }
+
+  #remember({ position, breakpoints }: Stopped): void {
+    if (breakpoints.length === 0) return;
+    const { timeline } = this.session;
+    if (this.#hitsOn !== timeline) this.#hits = [];
+    this.#hitsOn = timeline;
+    for (const { id, text } of breakpoints) {
+      const isKnown = this.#hits.some((hit) => hit.id === id && comparePositions(hit.position, position) === 0);
+      if (!isKnown) this.#hits = [...this.#hits, { id, text, position }].slice(-MAX_HITS);
+    }
   }
 }
 

@@ -323,6 +323,19 @@ describe('the timeline', () => {
     }
   });
 
+  test('where breakpoints stopped the session is marked, as long as they are there', () => {
+    const service = serviceWith('deep-throw');
+    const id = service.addBreakpoint('kfunc:bpf_cpumask_create');
+    service.go({ kind: 'run' });
+    service.go({ kind: 'continue', direction: 'forwards' });
+    service.go({ kind: 'continue', direction: 'backwards' });
+    const marked = (): number =>
+      service.timeline(0, 0, 1000, 900).marks.filter(({ kind }) => kind === 'breakpoint').length;
+    expect(marked()).toBe(2);
+    service.deleteBreakpoint(id);
+    expect(marked()).toBe(0);
+  });
+
   test('functions, calls, resources and throws', () => {
     const view = service.timeline(0, 0, 178, 1000);
     expect(view.depth).toBe(4);

@@ -50,7 +50,7 @@ export function timelineView(desk: Desk, run: number, from: number, to: number, 
     resources: resourceSpans(session, index, columns, range),
     resourceRows: Math.min(columns.resourceRows, MAX_RESOURCE_ROWS),
     throws: throwSpans(session, index, columns, range),
-    marks: marks(session, index, found, run, last),
+    marks: marks(desk, index, found, run, last),
     density: density(session, index, range),
     ...(countedFrom === undefined ? {} : { countedFrom }),
   };
@@ -159,10 +159,14 @@ function throwSpans({ timeline }: Session, index: RunIndex, { throws }: RunColum
   }));
 }
 
-function marks(session: Session, index: RunIndex, found: TimelineRun, run: number, last: number): TimelineMark[] {
-  const marked = session.bookmarks
+function marks(desk: Desk, index: RunIndex, found: TimelineRun, run: number, last: number): TimelineMark[] {
+  const bookmarks = desk.session.bookmarks
     .filter(({ position }) => position.run === run)
     .map(({ name, position }): TimelineMark => ({ tick: index.tickOf(position), kind: 'bookmark', label: name }));
+  const hits = desk.hitsIn(run).map(({ id, text, position }): TimelineMark => {
+    return { tick: index.tickOf(position), kind: 'breakpoint', label: `breakpoint ${id}: ${text}` };
+  });
+  const marked = [...bookmarks, ...hits];
   if (found.end === undefined) return marked;
   const end = endView(found);
   const label = end.kind === 'fault' ? end.code : `returns ${end.name ?? end.value}`;

@@ -60,7 +60,7 @@ export function useTimeline(visible: Readonly<Ref<boolean>>, changed: () => void
     const { bookmarks, breakpoints } = session.state;
     const ids = [
       ...bookmarks.map(({ id, name }) => `${id}${name}`),
-      ...breakpoints.map(({ id, enabled }) => `${id}${enabled}`),
+      ...breakpoints.map(({ id, enabled, hits }) => `${id}${enabled}${hits}`),
     ];
     return ids.join(' ');
   });
