@@ -1,7 +1,7 @@
 /** A host for tests: the examples' files, the bundled kernel types, and a flag that cancels. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { deflate } from '../../../main/deflate.ts';
+import { deflate } from '../../../main/compression.ts';
 import { bundledKernelBtf } from '../../../main/kernel-btf.ts';
 import type { Progress } from '../../protocol/state.ts';
 import type { ServiceHost } from '../host.ts';

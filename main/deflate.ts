@@ -1,1 +1,0 @@
-export { deflate } from './compression.ts';
