@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Behaviour } from '../kernel/behaviour.ts';
 import type { DescriptorEntry } from '../exceptions/descriptor.ts';
-import { pageTreeHash } from './pages.ts';
-import type { PageTree } from './pages.ts';
+import { pageTreeHash } from './page-tree.ts';
+import type { PageTree } from './page-tree.ts';
 import type { RigOptions } from './testing/programs.ts';
 import { programOf, result, rig } from './testing/programs.ts';
 

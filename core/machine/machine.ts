@@ -291,6 +291,11 @@ export class Machine {
     return this.#stateWith(this.kernel.checkpoint());
   }
 
+  /** As a checkpoint, for less, and good only until the next moment is set aside: memory's part of it is not kept for longer. */
+  setAside(): MachineCheckpoint {
+    return this.#stateWith({ memory: this.memory.setAside(), ...this.kernel.stateBesideMemory() });
+  }
+
   /** For who needs no copy of memory. */
   stateBesideMemory(): MachineState<KernelState> {
     return this.#stateWith(this.kernel.stateBesideMemory());

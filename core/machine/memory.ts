@@ -32,10 +32,12 @@ import {
   STACK_TOP,
   STRICT_UNINITIALISED,
 } from './engine/layout.ts';
-import type { PageHasher, PageTree } from './pages.ts';
+import type { PageTree } from './page-tree.ts';
+import type { PageHasher } from './pages.ts';
 import type { WasmMemory } from './webassembly.ts';
 import { newMemory } from './webassembly.ts';
 import { Pages } from './pages.ts';
+import { SetAsideMoment } from './set-aside.ts';
 
 const WASM_PAGE = 65536;
 const INITIAL_PAGES = (HEAP_BASE + 0x100000) / WASM_PAGE;
@@ -232,9 +234,16 @@ export class LinearMemory implements Memory {
     return this.#pages.capture(this.#bytes);
   }
 
+  /** A checkpoint that costs less, and is good until the next one of its sort is taken. */
+  setAside(): SetAsideMoment {
+    this.#mark(REGS, 1);
+    return this.#pages.setAside(this.#bytes);
+  }
+
   restore(checkpoint: unknown): void {
     this.#mark(REGS, 1);
-    this.#pages.restore(this.#bytes, checkpoint as PageTree);
+    if (checkpoint instanceof SetAsideMoment) this.#pages.restoreAside(this.#bytes, checkpoint);
+    else this.#pages.restore(this.#bytes, checkpoint as PageTree);
   }
 
   /** Of memory as it is: the same as of a checkpoint of it, and nothing is copied. */

@@ -1,9 +1,10 @@
-/** Hashes of memory: the same where it lies and of a copy, whatever was done in between. */
+/** Memory goes back to what it was, and its hash is the same where it lies and of a copy, whatever was done in between. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { newEngine } from './engine/engine.ts';
 import { LinearMemory } from './memory.ts';
-import { pageTreeHash } from './pages.ts';
+import { pageTreeHash } from './page-tree.ts';
+import type { SetAsideMoment } from './set-aside.ts';
 
 const SIZE = 100_000;
 
@@ -17,7 +18,7 @@ function memoryAndHasher(): { memory: LinearMemory; hash: () => string } {
 
 const steps = fc.array(
   fc.tuple(
-    fc.constantFrom('allocate', 'free', 'write', 'fill', 'protect', 'hash', 'checkpoint', 'restore'),
+    fc.constantFrom('allocate', 'free', 'write', 'fill', 'protect', 'hash', 'checkpoint', 'restore', 'aside', 'back'),
     fc.nat(SIZE - 8),
     fc.nat(3),
   ),
@@ -32,6 +33,7 @@ describe('the hash of memory where it lies', () => {
         let live: readonly number[] = [];
         const first = memory.checkpoint();
         const taken = [{ checkpoint: first, live, hash: pageTreeHash(first) }];
+        let aside: { readonly moment: SetAsideMoment; readonly live: readonly number[]; hash: string } | undefined;
         for (const [what, n, value] of done) {
           const pick = live[n % Math.max(live.length, 1)];
           if (what === 'allocate') live = [...live, memory.allocate(SIZE - (n % 2) * 90_000)];
@@ -47,6 +49,16 @@ describe('the hash of memory where it lies', () => {
             memory.restore(back.checkpoint);
             live = back.live;
             expect(hash()).toBe(back.hash);
+          } else if (what === 'aside') {
+            // Hashing looks at all of memory, and must change nothing: half of the moments are taken without it.
+            const here = value % 2 === 0 ? hash() : '';
+            aside = { moment: memory.setAside(), live, hash: here };
+            if (here === '') aside.hash = hash();
+          } else if (what === 'back') {
+            if (aside === undefined) continue;
+            memory.restore(aside.moment);
+            live = aside.live;
+            if (value % 2 === 0) expect(hash()).toBe(aside.hash);
           } else if (pick === undefined) continue;
           else if (what === 'free') {
             memory.free(pick);
@@ -60,8 +72,21 @@ describe('the hash of memory where it lies', () => {
         const here = hash();
         expect(pageTreeHash(memory.checkpoint())).toBe(here);
       }),
-      { numRuns: 60 },
+      { numRuns: 150 },
     );
+  });
+
+  it('of a moment that was set aside is good until the next one', () => {
+    const { memory, hash } = memoryAndHasher();
+    const at = memory.allocate(SIZE);
+    memory.writeU8(at, 1);
+    const first = memory.setAside();
+    const before = hash();
+    memory.writeU8(at + 50_000, 2);
+    memory.restore(first);
+    expect(hash()).toBe(before);
+    memory.setAside();
+    expect(() => memory.restore(first)).toThrow('Another moment was set aside');
   });
 
   it('is another when one bit is', () => {

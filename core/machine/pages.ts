@@ -1,50 +1,53 @@
 /**
- * What a checkpoint of linear memory is: a tree of pages, each with its shadow bytes, of which two checkpoints share all
- * that did not change between them.
+ * Takes checkpoints of linear memory, and goes back to them (page-tree.ts says what one is).
  *
  * The engine and everybody else who writes set one byte per page in the dirty map. Taking a checkpoint copies the dirty
  * pages only; going back to one copies the pages that are dirty now, and those in which it differs from the checkpoint
- * that memory was last equal to. A page that is absent was never touched: all zero.
+ * that memory was last equal to.
+ *
+ * One moment can be set aside instead (set-aside.ts): memory is then equal to a checkpoint with these pages on top of it.
  *
  * Where nobody goes back, memory is hashed as it lies: pages that were written since the last time, nothing copied.
  */
+import { BailoutError } from '../errors.ts';
 import {
   DIRTY,
-  PAGE_SHIFT,
-  PAGE_SIZE,
-  REGS,
-  SHADOW,
-  STACK_BASE,
-  ADDRESS_LIMIT,
   LOG_BASE,
   MARK_HASHED,
   MARK_WRITTEN,
   PAGE_HASH,
+  PAGE_SHIFT,
+  PAGE_SIZE,
+  REGS,
   SPANS,
-  SHADOW_FULL,
+  STACK_BASE,
 } from './engine/layout.ts';
+import type { Node, PageCopy, PageTree } from './page-tree.ts';
+import {
+  EMPTY_TREE,
+  NODE,
+  PAGES,
+  PAGE_RECORD,
+  PageHashes,
+  SHADOW_SIZE,
+  UNWRITTEN_PAGE,
+  bytesOfCopy,
+  eachDifference,
+  eachPage,
+  hashOfCopy,
+  pageOf,
+  shadowAddress,
+  shadowOfCopy,
+} from './page-tree.ts';
+import { SetAsideMoment, SetAsidePages } from './set-aside.ts';
 
-const SHADOW_SIZE = PAGE_SIZE >> 3;
-const PAGE_RECORD = PAGE_SIZE + SHADOW_SIZE;
-const PAGES = ADDRESS_LIMIT >> PAGE_SHIFT;
-/** Pages per node of the tree. */
-const NODE = 128;
-const NODES = PAGES / NODE;
 /** From so many pages on that are copied at once, so many share a buffer. */
 const MANY = 512;
 const SLAB = 16;
 
 /** The marks of four pages, as one word. */
 const FOUR_WRITTEN = MARK_WRITTEN * 0x01010101;
-
-/** A page's bytes, then its shadow bytes. */
-type Page = Uint8Array;
-type Node = readonly (Page | undefined)[];
-
-/** A tree of pages: nodes and pages are shared between checkpoints, and never written once they stand in one. */
-export interface PageTree {
-  readonly nodes: readonly (Node | undefined)[];
-}
+const UNWRITTEN_SHADOW = new Uint32Array(shadowOfCopy(UNWRITTEN_PAGE).slice().buffer)[0];
 
 /** Hashes pages where they lie into PAGE_HASH of the same memory: the engine does. */
 export interface PageHasher {
@@ -52,16 +55,6 @@ export interface PageHasher {
   /** Those that lie side by side. */
   hashFourPages(first: number): void;
 }
-
-const EMPTY: PageTree = { nodes: new Array<Node | undefined>(NODES).fill(undefined) };
-
-/** Large allocations are mostly pages that exist and were never written: one copy stands for all of them. */
-const UNWRITTEN_PAGE = (() => {
-  const page = new Uint8Array(PAGE_RECORD);
-  page.fill(SHADOW_FULL, PAGE_SIZE);
-  return page;
-})();
-const UNWRITTEN_SHADOW = new Uint32Array(UNWRITTEN_PAGE.buffer)[PAGE_SIZE / 4];
 
 /**
  * The regions that checkpoints hold, as pages. They leave out the dirty map itself, what only observers read, and the shadow bytes,
@@ -74,12 +67,15 @@ const CAPTURED = [
 ];
 
 export class Pages {
-  /** What memory was equal to when the dirty map was last cleared. */
-  #base: PageTree = EMPTY;
+  /** What memory was equal to when the dirty map was last cleared; with the pages that are set aside on top, if memory stands on them. */
+  #base: PageTree = EMPTY_TREE;
+  readonly #aside = new SetAsidePages();
+  #asideMoment: SetAsideMoment | undefined;
+  #standsOnAside = false;
   #copied = 0;
-  #isMany = false;
-  #slab = new ArrayBuffer(0);
-  #slabLeft = 0;
+  #slab = new Uint8Array(0);
+  #slabCapacity = 1;
+  #slabUsed = 1;
   #hashes: PageHashes | undefined;
 
   /** Bytes that checkpoints have copied so far: what they cost. */
@@ -88,25 +84,79 @@ export class Pages {
   }
 
   capture(bytes: Uint8Array): PageTree {
+    this.#leaveAside(bytes);
     const nodes = [...this.#base.nodes];
     const fresh = new Set<number>();
-    this.#isMany = this.dirtyBytes(bytes) >= MANY * PAGE_RECORD;
+    const dirty = this.dirtyBytes(bytes) / PAGE_RECORD;
+    this.#slabCapacity = dirty >= MANY ? SLAB : 1;
+    // A checkpoint keeps nothing of another's buffer.
+    this.#slabUsed = Infinity;
     this.#eachDirty(bytes, (page, mark) => {
       const index = Math.floor(page / NODE);
-      let node: (Page | undefined)[];
-      if (fresh.has(index)) node = nodes[index] as (Page | undefined)[];
+      let node: (PageCopy | undefined)[];
+      if (fresh.has(index)) node = nodes[index] as (PageCopy | undefined)[];
       else {
-        node = nodes[index] === undefined ? new Array<Page | undefined>(NODE).fill(undefined) : [...nodes[index]];
-        nodes[index] = node;
+        node = nodes[index] === undefined ? new Array<PageCopy | undefined>(NODE).fill(undefined) : [...nodes[index]];
+        nodes[index] = node as Node;
         fresh.add(index);
       }
       node[page % NODE] = this.#copy(bytes, page, (mark & MARK_WRITTEN) === 0 && this.#wasUnwritten(page));
     });
     this.#base = { nodes };
-    // A checkpoint keeps nothing of another's buffer.
-    this.#slabLeft = 0;
     return this.#base;
   }
+
+  restore(bytes: Uint8Array, tree: PageTree): void {
+    this.#hashes = undefined;
+    this.#leaveAside(bytes);
+    const back = new PutBack(bytes);
+    this.#eachDirty(bytes, (page) => back.put(page, pageOf(tree, page)));
+    eachDifference(tree, this.#base, (page, copy) => back.put(page, copy));
+    back.flush();
+    this.#base = tree;
+  }
+
+  // ---- one moment, set aside --------------------------------------------------------------------------------------------
+
+  /** As a checkpoint, but that the next moment that is set aside takes its place. */
+  setAside(bytes: Uint8Array): SetAsideMoment {
+    if (!this.#standsOnAside) this.#aside.clear();
+    const pages: number[] = [];
+    this.#eachDirty(bytes, (page) => pages.push(page));
+    this.#aside.take(bytes, pages);
+    this.#standsOnAside = true;
+    this.#asideMoment = new SetAsideMoment(this.#base);
+    return this.#asideMoment;
+  }
+
+  restoreAside(bytes: Uint8Array, moment: SetAsideMoment): void {
+    if (moment !== this.#asideMoment)
+      throw new BailoutError('MACHINE_INTERNAL', 'Another moment was set aside in the place of this one.');
+    this.#hashes = undefined;
+    const back = new PutBack(bytes);
+    const aside: number[] = [];
+    const put = (page: number, copy: PageCopy | undefined): void => {
+      if (this.#aside.has(page)) aside.push(page);
+      else back.put(page, copy);
+    };
+    this.#eachDirty(bytes, (page) => put(page, pageOf(moment.base, page)));
+    if (!this.#standsOnAside) {
+      eachDifference(moment.base, this.#base, put);
+      this.#aside.putAll(bytes);
+    } else this.#aside.put(bytes, aside);
+    back.flush();
+    this.#base = moment.base;
+    this.#standsOnAside = true;
+  }
+
+  /** From here on memory is compared with the checkpoint alone. */
+  #leaveAside(bytes: Uint8Array): void {
+    if (!this.#standsOnAside) return;
+    this.#standsOnAside = false;
+    this.#aside.each((page) => (bytes[DIRTY + page] = MARK_WRITTEN));
+  }
+
+  // ---- marks ------------------------------------------------------------------------------------------------------------
 
   /** Bytes that the next checkpoint would copy, at the most. */
   dirtyBytes(bytes: Uint8Array): number {
@@ -129,56 +179,6 @@ export class Pages {
     return pages;
   }
 
-  /** The hash of memory as it is: what {@link pageTreeHash} says of a checkpoint of it. */
-  hash(bytes: Uint8Array, hasher: PageHasher): string {
-    const isFirst = this.#hashes === undefined;
-    const hashes = (this.#hashes ??= new PageHashes());
-    const result = new Uint32Array(bytes.buffer, PAGE_HASH, 8);
-    if (isFirst) eachPage(this.#base, (page, record) => hashes.set(page, ...hashOf(record)));
-    eachMarked(bytes, (first, end, marks) => {
-      if (marks === FOUR_WRITTEN && end - first === 4) {
-        bytes.fill(MARK_WRITTEN | MARK_HASHED, DIRTY + first, DIRTY + end);
-        hasher.hashFourPages(first);
-        for (let i = 0; i < 4; i++) hashes.set(first + i, result[2 * i]!, result[2 * i + 1]!);
-        return;
-      }
-      for (let page = first; page < end; page++) {
-        const mark = bytes[DIRTY + page]!;
-        if (mark === 0 || ((mark & MARK_HASHED) !== 0 && !isFirst)) continue;
-        bytes[DIRTY + page] = mark | MARK_HASHED;
-        if ((mark & MARK_WRITTEN) === 0 && this.#wasUnwritten(page) && isUnwrittenShadow(bytes, page)) {
-          hashes.set(page, ...hashOf(UNWRITTEN_PAGE));
-          continue;
-        }
-        hasher.hashPage(page);
-        hashes.set(page, result[0]!, result[1]!);
-      }
-    });
-    return hashes.all();
-  }
-
-  /** Whether a page had nothing but zeros when memory was last equal to a checkpoint. */
-  #wasUnwritten(page: number): boolean {
-    const record = pageOf(this.#base, page);
-    return record === undefined || record === UNWRITTEN_PAGE;
-  }
-
-  restore(bytes: Uint8Array, tree: PageTree): void {
-    this.#hashes = undefined;
-    this.#eachDirty(bytes, (page) => this.#put(bytes, page, pageOf(tree, page)));
-    if (tree !== this.#base) {
-      for (let n = 0; n < NODES; n++) {
-        const from = this.#base.nodes[n];
-        const to = tree.nodes[n];
-        if (from === to) continue;
-        for (let i = 0; i < NODE; i++) {
-          if (from?.[i] !== to?.[i]) this.#put(bytes, n * NODE + i, to?.[i]);
-        }
-      }
-    }
-    this.#base = tree;
-  }
-
   /** Calls back for each page that was written since the last time, and takes its mark away. */
   #eachDirty(bytes: Uint8Array, visit: (page: number, mark: number) => void): void {
     eachMarked(bytes, (first, end) => {
@@ -191,39 +191,114 @@ export class Pages {
     });
   }
 
-  #copy(bytes: Uint8Array, page: number, isZero: boolean): Page {
+  // ---- hashes -----------------------------------------------------------------------------------------------------------
+
+  /** The hash of memory as it is: what `pageTreeHash` says of a checkpoint of it. */
+  hash(bytes: Uint8Array, hasher: PageHasher): string {
+    this.#leaveAside(bytes);
+    const isFirst = this.#hashes === undefined;
+    const hashes = (this.#hashes ??= new PageHashes());
+    const result = new Uint32Array(bytes.buffer, PAGE_HASH, 8);
+    if (isFirst) eachPage(this.#base, (page, copy) => hashes.set(page, ...hashOfCopy(copy)));
+    eachMarked(bytes, (first, end, marks) => {
+      if (marks === FOUR_WRITTEN && end - first === 4) {
+        bytes.fill(MARK_WRITTEN | MARK_HASHED, DIRTY + first, DIRTY + end);
+        hasher.hashFourPages(first);
+        for (let i = 0; i < 4; i++) hashes.set(first + i, result[2 * i]!, result[2 * i + 1]!);
+        return;
+      }
+      for (let page = first; page < end; page++) {
+        const mark = bytes[DIRTY + page]!;
+        if (mark === 0 || ((mark & MARK_HASHED) !== 0 && !isFirst)) continue;
+        bytes[DIRTY + page] = mark | MARK_HASHED;
+        if ((mark & MARK_WRITTEN) === 0 && this.#wasUnwritten(page) && isUnwrittenShadow(bytes, page)) {
+          hashes.set(page, ...hashOfCopy(UNWRITTEN_PAGE));
+          continue;
+        }
+        hasher.hashPage(page);
+        hashes.set(page, result[0]!, result[1]!);
+      }
+    });
+    return hashes.all();
+  }
+
+  // ---- copies -----------------------------------------------------------------------------------------------------------
+
+  /** Whether a page had nothing but zeros when memory was last equal to a checkpoint. */
+  #wasUnwritten(page: number): boolean {
+    const copy = pageOf(this.#base, page);
+    return copy === undefined || copy === UNWRITTEN_PAGE;
+  }
+
+  #copy(bytes: Uint8Array, page: number, isZero: boolean): PageCopy {
     const offset = page << PAGE_SHIFT;
     if (offset >= STACK_BASE && isUnwrittenShadow(bytes, page) && (isZero || isAllZero(bytes, offset))) {
       return UNWRITTEN_PAGE;
     }
-    const record = this.#newRecord();
-    record.set(bytes.subarray(offset, offset + PAGE_SIZE));
-    record.set(bytes.subarray(SHADOW + (offset >> 3), SHADOW + (offset >> 3) + SHADOW_SIZE), PAGE_SIZE);
+    const copy = this.#newCopy();
+    const shadow = shadowAddress(page);
+    bytesOfCopy(copy).set(bytes.subarray(offset, offset + PAGE_SIZE));
+    shadowOfCopy(copy).set(bytes.subarray(shadow, shadow + SHADOW_SIZE));
     this.#copied += PAGE_RECORD;
-    return record;
+    return copy;
   }
 
   /** Of many pages that are copied at once, some share a buffer: thousands of small ones are slow to make and to let go. */
-  #newRecord(): Page {
-    if (!this.#isMany) return new Uint8Array(PAGE_RECORD);
-    if (this.#slabLeft === 0) {
-      this.#slab = new ArrayBuffer(SLAB * PAGE_RECORD);
-      this.#slabLeft = SLAB;
+  #newCopy(): PageCopy {
+    if (this.#slabUsed >= this.#slabCapacity) {
+      this.#slab = new Uint8Array(this.#slabCapacity * PAGE_RECORD);
+      this.#slabUsed = 0;
     }
-    return new Uint8Array(this.#slab, --this.#slabLeft * PAGE_RECORD, PAGE_RECORD);
+    return { slab: this.#slab, capacity: this.#slabCapacity, index: this.#slabUsed++ };
+  }
+}
+
+/** Writes copies of pages back into memory; those that lie side by side in both at once. */
+class PutBack {
+  readonly #bytes: Uint8Array;
+  /** Pages that are still to be written: from one on, as many as lie side by side. */
+  #first = 0;
+  #copy: PageCopy | undefined;
+  #length = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
   }
 
-  #put(bytes: Uint8Array, page: number, record: Page | undefined): void {
-    const offset = page << PAGE_SHIFT;
-    if (offset >= bytes.length) return;
-    const shadow = SHADOW + (offset >> 3);
-    if (record === undefined) {
-      bytes.fill(0, offset, offset + PAGE_SIZE);
-      bytes.fill(0, shadow, shadow + SHADOW_SIZE);
-    } else {
-      bytes.set(record.subarray(0, PAGE_SIZE), offset);
-      bytes.set(record.subarray(PAGE_SIZE), shadow);
+  put(page: number, copy: PageCopy | undefined): void {
+    const before = this.#copy;
+    if (
+      before !== undefined &&
+      copy?.slab === before.slab &&
+      copy.index === before.index + this.#length &&
+      page === this.#first + this.#length
+    ) {
+      this.#length++;
+      return;
     }
+    this.flush();
+    if (copy === undefined) this.#clear(page);
+    else {
+      this.#first = page;
+      this.#copy = copy;
+      this.#length = 1;
+    }
+  }
+
+  flush(): void {
+    const copy = this.#copy;
+    if (copy === undefined) return;
+    this.#bytes.set(bytesOfCopy(copy, this.#length), this.#first << PAGE_SHIFT);
+    this.#bytes.set(shadowOfCopy(copy, this.#length), shadowAddress(this.#first));
+    this.#copy = undefined;
+  }
+
+  #clear(page: number): void {
+    const offset = page << PAGE_SHIFT;
+    if (offset >= this.#bytes.length) return;
+    const shadow = shadowAddress(page);
+    this.#bytes.fill(0, offset, offset + PAGE_SIZE);
+    this.#bytes.fill(0, shadow, shadow + SHADOW_SIZE);
   }
 }
 
@@ -241,7 +316,7 @@ function eachMarked(bytes: Uint8Array, visit: (first: number, end: number, marks
 }
 
 function isUnwrittenShadow(bytes: Uint8Array, page: number): boolean {
-  const shadow = new Uint32Array(bytes.buffer, SHADOW + page * SHADOW_SIZE, SHADOW_SIZE / 4);
+  const shadow = new Uint32Array(bytes.buffer, shadowAddress(page), SHADOW_SIZE / 4);
   for (let i = 0; i < shadow.length; i++) if (shadow[i] !== UNWRITTEN_SHADOW) return false;
   return true;
 }
@@ -250,113 +325,4 @@ function isAllZero(bytes: Uint8Array, offset: number): boolean {
   const data = new Uint32Array(bytes.buffer, offset, PAGE_SIZE / 4);
   for (let i = 0; i < data.length; i++) if (data[i] !== 0) return false;
   return true;
-}
-
-function pageOf(tree: PageTree, page: number): Page | undefined {
-  return tree.nodes[Math.floor(page / NODE)]?.[page % NODE];
-}
-
-/** Bytes of the pages in which a checkpoint differs from another (or from empty memory): what keeping it costs. */
-export function pageTreeBytes(tree: PageTree, other: PageTree = EMPTY): number {
-  let sum = 0;
-  for (let n = 0; n < NODES; n++) {
-    const node = tree.nodes[n];
-    if (node === undefined || node === other.nodes[n]) continue;
-    for (let i = 0; i < NODE; i++) {
-      const page = node[i];
-      if (page !== undefined && page !== UNWRITTEN_PAGE && page !== other.nodes[n]?.[i]) sum += page.length;
-    }
-  }
-  return sum;
-}
-
-/** Calls back for each page that a checkpoint holds, in order: what a hash or a file is made from. */
-export function eachPage(tree: PageTree, visit: (page: number, record: Uint8Array) => void): void {
-  for (let n = 0; n < NODES; n++) {
-    tree.nodes[n]?.forEach((record, i) => {
-      if (record !== undefined) visit(n * NODE + i, record);
-    });
-  }
-}
-
-const hashes = new WeakMap<Page, readonly [number, number]>();
-
-/**
- * A hash of all that a checkpoint holds, as hexadecimal text: two runs are in the same state if it is the same. Pages that
- * two checkpoints share are hashed once.
- */
-export function pageTreeHash(tree: PageTree): string {
-  const sum = new HashSum();
-  eachPage(tree, (page, record) => sum.add(page, ...hashOf(record)));
-  return sum.text;
-}
-
-/** Puts the hashes of pages together, in their order. */
-class HashSum {
-  #high = 0x9e3779b9;
-  #low = 0x85ebca6b;
-
-  add(page: number, a: number, b: number): void {
-    // A page that was written and is zero again is as good as one that was never there.
-    if (a === 0 && b === 0) return;
-    this.#high = Math.imul(this.#high ^ a, 0x01000193) ^ page;
-    this.#low = Math.imul(this.#low ^ b, 0x85ebca77) + this.#high;
-  }
-
-  get text(): string {
-    return hex(this.#high) + hex(this.#low);
-  }
-}
-
-/** The hash of each page of memory as it was when it was last hashed. */
-class PageHashes {
-  readonly #halves = new Uint32Array(2 * PAGES);
-  /** Pages of a node that have one: most nodes have none. */
-  readonly #used = new Uint8Array(NODES);
-
-  set(page: number, a: number, b: number): void {
-    this.#halves[2 * page] = a;
-    this.#halves[2 * page + 1] = b;
-    this.#used[Math.floor(page / NODE)] = 1;
-  }
-
-  all(): string {
-    const sum = new HashSum();
-    for (let n = 0; n < NODES; n++) {
-      if (this.#used[n] === 0) continue;
-      for (let page = n * NODE; page < (n + 1) * NODE; page++) {
-        sum.add(page, this.#halves[2 * page]!, this.#halves[2 * page + 1]!);
-      }
-    }
-    return sum.text;
-  }
-}
-
-function hashOf(record: Page): readonly [number, number] {
-  let hash = hashes.get(record);
-  if (hash === undefined) {
-    hash = computeHash(new Uint32Array(record.buffer, record.byteOffset, record.length >> 2));
-    hashes.set(record, hash);
-  }
-  return hash;
-}
-
-/** [0, 0] for a page that is all zero. */
-function computeHash(words: Uint32Array): readonly [number, number] {
-  let a = 0;
-  let b = 0;
-  let any = 0;
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]!;
-    any |= word;
-    a = Math.imul(a ^ word, 0x9e3779b1);
-    a ^= a >>> 15;
-    b = Math.imul(b + word + i, 0x85ebca77);
-    b ^= b >>> 13;
-  }
-  return any === 0 ? [0, 0] : [a, b | 1];
-}
-
-function hex(value: number): string {
-  return (value >>> 0).toString(16).padStart(8, '0');
 }

@@ -9,8 +9,8 @@ import { verify } from '../verifier/verify.ts';
 import type { MachineCheckpoint } from './machine.ts';
 import { Machine } from './machine.ts';
 import { LinearMemory } from './memory.ts';
-import { pageTreeHash } from './pages.ts';
-import type { PageTree } from './pages.ts';
+import { pageTreeHash } from './page-tree.ts';
+import type { PageTree } from './page-tree.ts';
 import type { MachinePosition } from './stop.ts';
 
 const file = new URL('../../test/exceptions/cleanup.bpf.o', import.meta.url);

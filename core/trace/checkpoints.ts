@@ -3,8 +3,8 @@
  * over the work of going through all runs, so that nothing is far from one, be it in one long run or among thousands of short ones.
  */
 import type { MachineCheckpoint } from '../machine/machine.ts';
-import type { PageTree } from '../machine/pages.ts';
-import { pageTreeBytes } from '../machine/pages.ts';
+import type { PageTree } from '../machine/page-tree.ts';
+import { pageTreeBytes } from '../machine/page-tree.ts';
 import type { Position } from './timeline.ts';
 import { comparePositions } from './timeline.ts';
 
@@ -24,15 +24,20 @@ export const SPACING = 250_000;
 /** What a checkpoint takes beside its pages, roughly. */
 const CHECKPOINT_BYTES = 16 * 1024;
 export const DEFAULT_BUDGET = 256 * 1024 * 1024;
-/** Checkpoints may copy a byte for so many instructions; with programs that write all over memory they come less often. */
-const STEPS_PER_BYTE = 4;
-/** But no further apart than what runs again in a tenth of a second. */
+/**
+ * Copying a byte takes as long as so many instructions. Checkpoints may take as long as what runs between them: with programs that write
+ * all over memory they come less often.
+ */
+const STEPS_PER_BYTE = 1 / 3;
+/** But no further apart than what runs again in some hundredths of a second. */
 const MAX_SPACING = 16_000_000;
 /** Where instructions take long, as calls of the kernel do, checkpoints come closer than {@link SPACING}: what runs again takes so long. */
 const RERUN_MS = 10;
 const MIN_SPACING = 15_625;
 /** In a millisecond so many cheap instructions would run: copying for a checkpoint is weighed against them. */
 const STEPS_PER_MS = 100_000;
+/** When the budget is used up, this much of it stays in use: the next one too many is not to come at once. */
+const THINNED = 0.9;
 
 export class Checkpoints {
   readonly #budget: number;
@@ -102,10 +107,19 @@ export class Checkpoints {
     else this.#kept.splice(index, 0, kept);
   }
 
-  /** About every second checkpoint goes. */
+  /** Those go that are closer to another than they need be; when that is not enough, about every second one. */
   #thin(): void {
     this.#comesCloser = false;
-    this.#spaceOut();
+    for (let count = Infinity; this.#bytes > this.#budget * THINNED && this.#kept.length < count;) {
+      count = this.#kept.length;
+      this.#dropNear();
+      if (this.#bytes <= this.#budget * THINNED) return;
+      this.#spaceOut();
+      this.#dropNear();
+    }
+  }
+
+  #dropNear(): void {
     const newest = this.#kept.at(-1);
     const stay: Kept[] = [];
     for (const kept of this.#kept) {

@@ -22,7 +22,7 @@ import type { CollectorLimits } from './collect.ts';
 import { Collector } from './collect.ts';
 import { EventIndex } from './events.ts';
 import type { Place } from './near.ts';
-import { NearPlaces } from './near.ts';
+import { NearPlace } from './near.ts';
 import { presentHash, stateHash } from './state-hash.ts';
 import type { Completed, Found, Limits, Patience, Position, Search, Timeline, TimelineRun } from './timeline.ts';
 import { cancelled, comparePositions } from './timeline.ts';
@@ -94,7 +94,7 @@ export class LiveTimeline implements Timeline {
   readonly #runs: Run[] = [];
   readonly #programs = new Set<Program>();
   readonly #kept: Checkpoints;
-  readonly #near = new NearPlaces();
+  readonly #near = new NearPlace();
   /** Since the last checkpoint: how long how many instructions took. */
   #lately = { ms: 0, steps: 0 };
   readonly #options: LiveOptions;
@@ -197,9 +197,10 @@ export class LiveTimeline implements Timeline {
   seek(position: Position, limits: Patience = {}): Position {
     if (this.#runs.length === 0) throw notRunning();
     const target = this.#clamped(position);
-    const comeBack = limits.isCancelled === undefined ? undefined : this.holdPlace();
+    const from = this.position;
     if (!this.#reach(target, limits)) {
-      comeBack?.();
+      // The way back takes no longer than any other, and a checkpoint for it would have to be taken at each seek.
+      this.#reach(from, {});
       throw cancelled();
     }
     return this.position;
@@ -632,18 +633,17 @@ export class LiveTimeline implements Timeline {
       if (this.#forward(ANYTHING, undefined, limits, 'run') === 'cancelled') return false;
       this.#cross();
     }
-    if (!stays && kept !== undefined && !this.#layNear(target, kept, limits)) return false;
+    if (!stays && !this.#layNear(target, limits)) return false;
     return this.#forward(ANYTHING, target, limits, 'run') !== 'cancelled';
   }
 
   /** Where the way to a moment is long, a place shortly before it is remembered. False when it was cancelled. */
-  #layNear(target: Position, from: Place, limits: Patience): boolean {
+  #layNear(target: Position, limits: Patience): boolean {
     const step = this.#near.stepBefore(target, this.position);
     if (step === undefined) return true;
     if (this.#forward(ANYTHING, { run: target.run, step, phase: 0 }, limits, 'run') === 'cancelled') return false;
     const { position, machine } = this;
-    if (position.step === step && position.phase === 0 && machine.end === undefined)
-      this.#near.add({ position, checkpoint: machine.checkpoint() }, from);
+    if (position.step === step && position.phase === 0 && machine.end === undefined) this.#near.take(machine, position);
     return true;
   }
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { bundledKernelBtf } from '../../main/kernel-btf.ts';
 import { Checkpoints, SPACING } from './checkpoints.ts';
-import { NearPlaces } from './near.ts';
+import { NearPlace } from './near.ts';
 import { Replay } from './replay.ts';
 import { stateHash } from './state-hash.ts';
 import { loopSource, recordingOf } from './testing/recordings.ts';
@@ -16,8 +16,8 @@ const roomy = new Replay(recording, { kernelBtf, spacing: 10_000 });
 const checkpoint = roomy.machine.checkpoint();
 const at = (step: number): { run: number; step: number; phase: number } => ({ run: 0, step, phase: 0 });
 
-describe('places near where one was', () => {
-  it('have the state that the moment has, in whatever order one goes', () => {
+describe('a place near where one was', () => {
+  it('has the state that the moment has, in whatever order one goes', () => {
     tight.prepare();
     expect(tight.checkpoints).toBeLessThan(4);
     for (const step of [lastStep - 5, 2_000_000, 2_500_000, 1_999_999, lastStep - 4200]) {
@@ -30,16 +30,19 @@ describe('places near where one was', () => {
     }
   });
 
-  it('are gone to only backwards, and the newest stay', () => {
-    const places = new NearPlaces();
+  it('is taken where the way is long, and is the newest', () => {
+    const near = new NearPlace();
     const first = { position: at(0), checkpoint };
-    expect(places.stepBefore(at(5_000_000), at(0))).toBe(4_995_904);
-    expect(places.stepBefore(at(5_000_000), at(4_500_000))).toBeUndefined();
-    for (let i = 1; i <= 6; i++) places.add({ position: at(i * 1000), checkpoint }, first);
-    expect(places.best(at(2999), first)).toBe(first);
-    expect(places.best(at(6000), first)?.position.step).toBe(6000);
-    expect(places.best(at(6000), first, true)?.position.step).toBe(5000);
-    expect(places.best(at(6000), { position: at(5999), checkpoint }, true)?.position.step).toBe(5999);
+    const between = { position: at(5500), checkpoint };
+    expect(near.stepBefore(at(5_000_000), at(0))).toBe(4_995_904);
+    expect(near.stepBefore(at(5_000_000), at(4_500_000))).toBeUndefined();
+    expect(near.best(at(6000), first)).toBe(first);
+    for (const step of [7000, 5000]) near.take(roomy.machine, at(step));
+    expect(near.best(at(4999), first)).toBe(first);
+    expect(near.best(at(7000), first)?.position.step).toBe(5000);
+    expect(near.best(at(7000), between)).toBe(between);
+    expect(near.best(at(5000), first)?.position.step).toBe(5000);
+    expect(near.best(at(5000), first, true)).toBe(first);
   });
 });
 

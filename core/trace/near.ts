@@ -1,9 +1,8 @@
 /**
- * Where checkpoints are far apart, because each of them is dear, a few more lie just before the moments that were visited last: stepping
- * back from there must not run millions of instructions again for each step.
+ * Where checkpoints are far apart, because each of them is dear, one more moment is remembered just before the one that was visited last:
+ * stepping back from there must not run millions of instructions again for each step.
  */
-import type { MachineCheckpoint } from '../machine/machine.ts';
-import { costOf } from './checkpoints.ts';
+import type { Machine, MachineCheckpoint } from '../machine/machine.ts';
 import type { Position } from './timeline.ts';
 import { comparePositions } from './timeline.ts';
 
@@ -16,13 +15,10 @@ export interface Place {
 const FAR = 1_000_000;
 /** So many instructions before where somebody goes. */
 const BEFORE = 4096;
-/** All but the newest have to be small. */
-const MAX_PLACES = 4;
-const MAX_BYTES = 24 * 1024 * 1024;
 
-export class NearPlaces {
-  /** The newest last. */
-  #places: (Place & { readonly bytes: number })[] = [];
+export class NearPlace {
+  /** The machine keeps one moment aside: the newest. */
+  #place: Place | undefined;
 
   /** Where to take one on the way to a moment; undefined when the way is short. */
   stepBefore(target: Position, from: Position): number | undefined {
@@ -30,28 +26,17 @@ export class NearPlaces {
     return target.step - start > FAR ? target.step - BEFORE : undefined;
   }
 
-  add(place: Place, reachedFrom: Place): void {
-    const bytes = costOf(place.checkpoint, reachedFrom.checkpoint);
-    this.#places.push({ ...place, bytes });
-    let sum = 0;
-    for (let i = this.#places.length - 1; i >= 0; i--) {
-      sum += this.#places[i]!.bytes;
-      // The newest stays, however large it is.
-      if (i < this.#places.length - 1 && (this.#places.length - i > MAX_PLACES || sum > MAX_BYTES)) {
-        this.#places.splice(0, i + 1);
-        return;
-      }
-    }
+  /** Remembers where the machine stands. */
+  take(machine: Machine, position: Position): void {
+    this.#place = { position, checkpoint: machine.setAside() };
   }
 
-  /** The latest of these and another place at a position, or before it. */
+  /** This one or another place, whichever is the later of those at a position or before it. */
   best(position: Position, other: Place | undefined, isStrict = false): Place | undefined {
-    let best = other;
-    for (const place of this.#places) {
-      const order = comparePositions(place.position, position);
-      if (order > 0 || (isStrict && order === 0)) continue;
-      if (best === undefined || comparePositions(place.position, best.position) > 0) best = place;
-    }
-    return best;
+    const place = this.#place;
+    if (place === undefined) return other;
+    const order = comparePositions(place.position, position);
+    if (order > 0 || (isStrict && order === 0)) return other;
+    return other === undefined || comparePositions(place.position, other.position) > 0 ? place : other;
   }
 }

@@ -1,8 +1,8 @@
 /** One number for all of a machine's state: registers, memory, ledger, clock and what waits. Equal runs have equal numbers. */
 import type { KernelState } from '../kernel/kernel.ts';
 import type { Machine, MachineCheckpoint, MachineState } from '../machine/machine.ts';
-import type { PageTree } from '../machine/pages.ts';
-import { pageTreeHash } from '../machine/pages.ts';
+import type { PageTree } from '../machine/page-tree.ts';
+import { pageTreeHash } from '../machine/page-tree.ts';
 
 /** Parts of a checkpoint that did not change are the same objects, and need not be written out again. */
 const texts = new WeakMap<object, string>();
