@@ -76,9 +76,13 @@ export interface AsyncCallback {
   readonly args: readonly bigint[];
 }
 
+export type MapOperation = 'update' | 'delete' | 'push' | 'pop';
+
 /** Hears what happens in the kernel, in order; the recording is made from this. */
 export interface KernelObserver {
-  mapChanged?(map: number, operation: 'update' | 'delete' | 'push' | 'pop', address: bigint): void;
+  mapChanged?(map: number, operation: MapOperation, address: bigint): void;
+  /** In the place of {@link mapChanged}, for who wants to know only how often: which value it is takes a search. */
+  mapCounted?(): void;
   printed?(line: OutputLine): void;
   locked?(address: bigint, taken: boolean): void;
   /** A record reached user space through a ring buffer or perf event array. */

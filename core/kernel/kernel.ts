@@ -16,6 +16,7 @@ import type {
   Call,
   CallbackSuspension,
   KernelObserver,
+  MapOperation,
   OutputLine,
   Suspension,
 } from './behaviour.ts';
@@ -88,12 +89,13 @@ export class Kernel {
   readonly random: Random;
   readonly cpus: number;
   observer: KernelObserver = {};
-  /** Nanoseconds since boot. */
-  time: bigint;
   cpu: number;
   /** Made by the run so far. */
   tailCalls = 0;
   readonly #nsPerInsn: bigint;
+  #time: bigint;
+  /** Instructions that were executed since the clock was last looked at: a sum of bigints for each call would cost as much as the call. */
+  #ticks = 0;
   readonly #programs: Program[] = [];
   readonly #answers: ReadonlyMap<string, readonly AnswerScenario[]>;
   #answered = new Map<string, number>();
@@ -115,7 +117,7 @@ export class Kernel {
     this.layouts = new Layouts(kernelBtf);
     this.cpus = Math.min(Math.max(scenario.cpus ?? 2, 1), 64);
     this.cpu = Math.min(scenario.cpu ?? 0, this.cpus - 1);
-    this.time = integer(scenario.time ?? DEFAULT_TIME);
+    this.#time = integer(scenario.time ?? DEFAULT_TIME);
     this.#nsPerInsn = BigInt(Math.max(0, Math.trunc(scenario.nsPerInsn ?? 1)));
     this.random = new Random(scenario.seed ?? 0);
     this.#answers = groupAnswers(scenario.answers);
@@ -247,7 +249,18 @@ export class Kernel {
 
   /** Instructions have been executed: the virtual clock moves on. */
   tick(insns: number): void {
-    this.time += BigInt(insns) * this.#nsPerInsn;
+    this.#ticks += insns;
+  }
+
+  /** Nanoseconds since boot. */
+  get time(): bigint {
+    if (this.#ticks > 0) this.time = this.#time + BigInt(this.#ticks) * this.#nsPerInsn;
+    return this.#time;
+  }
+
+  set time(time: bigint) {
+    this.#time = time;
+    this.#ticks = 0;
   }
 
   get realTime(): bigint {
@@ -334,6 +347,13 @@ export class Kernel {
     this.#ownOutput().push(line);
     this.#outputLength++;
     this.observer.printed?.(line);
+  }
+
+  /** A program changed a map, or (map 0) a list or tree. `place` finds the value or head: it is looked for when somebody wants to know. */
+  mapChanged(map: number, operation: MapOperation, place: () => number): void {
+    const { observer } = this;
+    if (observer.mapChanged !== undefined) observer.mapChanged(map, operation, this.memory.pointer(place()));
+    else observer.mapCounted?.();
   }
 
   /** After going back the lines that came later are those of other checkpoints still. */

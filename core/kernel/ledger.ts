@@ -83,15 +83,17 @@ export interface LedgerCheckpoint {
 
 export class Ledger {
   observer: LedgerObserver = {};
-  #held = new Map<number, LedgerEntry>();
+  /** In the order of acquisition, which is that of their numbers. A program holds few things, and takes and gives back many. */
+  #held: LedgerEntry[] = [];
   /** By value: what lies in maps and collections. */
   #stored = new Map<bigint, StoredEntry[]>();
   #next = 1;
   #checkpoint: LedgerCheckpoint | undefined;
 
   acquire(acquisition: Acquisition): LedgerEntry {
-    const entry: LedgerEntry = { id: this.#next++, before: false, ...acquisition };
-    this.#held.set(entry.id, entry);
+    const { type, typeName, value, by, release, at } = acquisition;
+    const entry: LedgerEntry = { id: this.#next++, type, typeName, value, by, release, at, before: false };
+    this.#held.push(entry);
     this.#checkpoint = undefined;
     this.observer.acquired?.(entry);
     return entry;
@@ -105,12 +107,11 @@ export class Ledger {
   }
 
   releaseEntry(id: number, by: string): LedgerEntry {
-    const entry = this.#held.get(id);
+    const entry = this.entry(id);
     if (entry === undefined) {
       throw new BailoutError('LEDGER_NOT_HELD', `${by} releases resource #${id}, which is not held.`);
     }
-    this.#held.delete(id);
-    this.#checkpoint = undefined;
+    this.#remove(entry);
     this.observer.released?.(entry, by);
     return entry;
   }
@@ -119,8 +120,7 @@ export class Ledger {
   store(type: ResourceKind, value: bigint, where: string, by: string): void {
     const entry = this.find(type, value);
     if (entry === undefined) throw this.#notHeld(type, value, by);
-    this.#held.delete(entry.id);
-    this.#checkpoint = undefined;
+    this.#remove(entry);
     this.enterStored({ id: entry.id, type, typeName: entry.typeName, value, release: entry.release, where });
     this.observer.stored?.(entry, where);
   }
@@ -146,31 +146,32 @@ export class Ledger {
   /** Whether something with this value is held, or lies in a map or collection. */
   knows(value: bigint): boolean {
     if (this.#stored.has(value)) return true;
-    for (const entry of this.#held.values()) if (entry.value === value) return true;
-    return false;
+    return this.#held.some((entry) => entry.value === value);
   }
 
   /** The newest entry of a kind and value. */
   find(type: ResourceKind, value: bigint): LedgerEntry | undefined {
-    let found: LedgerEntry | undefined;
-    for (const entry of this.#held.values()) if (entry.type === type && entry.value === value) found = entry;
-    return found;
+    for (let i = this.#held.length - 1; i >= 0; i--) {
+      const entry = this.#held[i]!;
+      if (entry.type === type && entry.value === value) return entry;
+    }
+    return undefined;
   }
 
   /** The newest entry of a kind. */
   newest(type: ResourceKind): LedgerEntry | undefined {
-    let found: LedgerEntry | undefined;
-    for (const entry of this.#held.values()) if (entry.type === type) found = entry;
-    return found;
+    for (let i = this.#held.length - 1; i >= 0; i--) if (this.#held[i]!.type === type) return this.#held[i];
+    return undefined;
   }
 
   entry(id: number): LedgerEntry | undefined {
-    return this.#held.get(id);
+    for (let i = this.#held.length - 1; i >= 0; i--) if (this.#held[i]!.id === id) return this.#held[i];
+    return undefined;
   }
 
   count(type: ResourceKind): number {
     let count = 0;
-    for (const entry of this.#held.values()) if (entry.type === type) count++;
+    for (const entry of this.#held) if (entry.type === type) count++;
     return count;
   }
 
@@ -181,7 +182,7 @@ export class Ledger {
 
   /** In the order of acquisition. */
   held(): readonly LedgerEntry[] {
-    return [...this.#held.values()];
+    return [...this.#held];
   }
 
   stored(): readonly StoredEntry[] {
@@ -190,7 +191,7 @@ export class Ledger {
 
   /** A run begins: what is held now is not the program's to release. */
   begin(): void {
-    for (const [id, entry] of this.#held) if (!entry.before) this.#held.set(id, { ...entry, before: true });
+    this.#held = this.#held.map((entry) => (entry.before ? entry : { ...entry, before: true }));
     this.#checkpoint = undefined;
   }
 
@@ -205,11 +206,16 @@ export class Ledger {
   }
 
   restore(checkpoint: LedgerCheckpoint): void {
-    this.#held = new Map(checkpoint.held.map((entry) => [entry.id, entry]));
+    this.#held = [...checkpoint.held];
     this.#stored = new Map();
     for (const entry of checkpoint.stored) this.enterStored(entry);
     this.#next = checkpoint.next;
     this.#checkpoint = checkpoint;
+  }
+
+  #remove(entry: LedgerEntry): void {
+    this.#held.splice(this.#held.lastIndexOf(entry), 1);
+    this.#checkpoint = undefined;
   }
 
   #notHeld(type: ResourceKind, value: bigint, by: string): BailoutError {

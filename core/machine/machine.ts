@@ -63,7 +63,8 @@ import type { CallSite, Image } from './image.ts';
 import type { LinearMemory } from './memory.ts';
 import type { LoadedProgram, ProgramsState, RunFacts } from './programs.ts';
 import { Programs } from './programs.ts';
-import type { MachineObserver } from './observer.ts';
+import type { CompleteObserver, MachineObserver } from './observer.ts';
+import { completed } from './observer.ts';
 import type { End, MachineFault, MachinePosition, Stop } from './stop.ts';
 import type { UnwindingState } from './unwinding.ts';
 import { Unwinding } from './unwinding.ts';
@@ -119,12 +120,12 @@ const SLICE = 1_000_000;
 export class Machine {
   readonly kernel: Kernel;
   readonly memory: LinearMemory;
-  observer: MachineObserver = {};
   readonly #engine: Engine;
   readonly #programs: Programs;
   readonly #unwinding: Unwinding;
   readonly #attachments: Attachments;
   readonly #call: CurrentCall;
+  #observer = completed({});
   readonly #watching = new Watching(this);
   #waiting: readonly Waiting[] = [];
   #end: End | undefined;
@@ -222,6 +223,15 @@ export class Machine {
     }
     while (this.phase < position.phase && this.#end === undefined && this.#unwinding.isPending) this.#advance();
     return this.#end ?? { kind: 'fuel' };
+  }
+
+  /** Who hears what happens. May be replaced while the machine stands, and when its counter is asked where a stretch ends. */
+  get observer(): CompleteObserver {
+    return this.#observer;
+  }
+
+  set observer(observer: MachineObserver) {
+    this.#observer = completed(observer);
   }
 
   get step(): number {
@@ -452,7 +462,7 @@ export class Machine {
     call.name = site.name;
     call.pc = pc;
     call.framePointer = framePointer;
-    const { observer } = this;
+    const observer = this.#observer;
     if (observer.calling !== undefined) observer.calling(call, this.step);
     else this.#watching.helpers++;
     const result = this.kernel.invoke(site.behaviour, call);
@@ -507,7 +517,7 @@ export class Machine {
 
   #setArguments(args: readonly bigint[]): void {
     const { view } = this.memory;
-    for (let i = 0; i < 5; i++) view.setBigUint64(REGS + 8 + i * 8, BigInt.asUintN(64, args[i] ?? 0n), true);
+    for (let i = 0; i < 5; i++) view.setBigUint64(REGS + 8 + i * 8, args[i] ?? 0n, true);
   }
 
   #jump(address: number): number {

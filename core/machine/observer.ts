@@ -4,21 +4,21 @@ import type { UnwindPlan, UnwindStep } from '../exceptions/unwinder.ts';
 import type { Call, Suspension } from '../kernel/behaviour.ts';
 import type { MachinePosition } from './stop.ts';
 
-/** Hears what happens, as it happens. Nothing here changes the run. */
+/** Hears what happens, as it happens. Nothing here changes the run. Functions are called without a `this`. */
 export interface MachineObserver {
   /** A helper or kfunc is about to run. The call object is reused. */
-  calling?(call: Call, step: number): void;
-  called?(call: Call, result: bigint | Suspension, step: number): void;
+  readonly calling?: (call: Call, step: number) => void;
+  readonly called?: (call: Call, result: bigint | Suspension, step: number) => void;
   /** A callback's frame, a tail call's target or an exception callback begins. */
-  entered?(
+  readonly entered?: (
     kind: 'callback' | 'tail-call' | 'exception-callback' | Attachment['kind'],
     insn: number,
     step: number,
-  ): void;
-  thrown?(plan: UnwindPlan, step: number): void;
-  phase?(step: UnwindStep, position: MachinePosition): void;
+  ) => void;
+  readonly thrown?: (plan: UnwindPlan, step: number) => void;
+  readonly phase?: (step: UnwindStep, position: MachinePosition) => void;
   /** Calls and exits of functions, in order, when the engine's log is full and at the end of a run. */
-  flow?(log: FlowLog): void;
+  readonly flow?: (log: FlowLog) => void;
   /**
    * Hears how many there are of what is not heard one by one: calls and exits of functions without {@link flow}, calls of helpers
    * and kfuncs without {@link calling}.
@@ -28,7 +28,29 @@ export interface MachineObserver {
    * How often the instruction at an address was executed (`Machine.locate` says where that is): from time to time, and at the
    * end of a run. While somebody wants to know, instructions take about twice as long.
    */
-  hits?(address: number, count: number): void;
+  readonly hits?: (address: number, count: number) => void;
+}
+
+/** An observer with all that it might have: `undefined` where it does not want to hear. */
+export type CompleteObserver = {
+  readonly [K in keyof Required<MachineObserver>]: MachineObserver[K] | undefined;
+};
+
+/**
+ * The host's compiler makes code for objects that look alike, and makes it anew when one looks otherwise. So observers look alike, whatever
+ * they want to hear: each call of a helper asks what that is.
+ */
+export function completed(observer: MachineObserver): CompleteObserver {
+  return {
+    calling: observer.calling,
+    called: observer.called,
+    entered: observer.entered,
+    thrown: observer.thrown,
+    phase: observer.phase,
+    flow: observer.flow,
+    counter: observer.counter,
+    hits: observer.hits,
+  };
 }
 
 export interface Counter {

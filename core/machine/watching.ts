@@ -5,14 +5,14 @@
 import type { Engine } from './engine/engine.ts';
 import { FLOW_COUNTS, HITS, HIT_SLOTS, LOG_BASE, LOG_COUNTS, LOG_END, LOG_LIMIT, LOG_NEXT } from './engine/layout.ts';
 import type { LinearMemory } from './memory.ts';
-import type { MachineObserver } from './observer.ts';
+import type { CompleteObserver } from './observer.ts';
 
 /** Counts in the table have 32 bits: they are taken out before one can be full. */
 const HITS_LAST = 2 ** 31;
 
 export interface WatchingHost {
   readonly memory: LinearMemory;
-  readonly observer: MachineObserver;
+  readonly observer: CompleteObserver;
   readonly step: number;
 }
 
@@ -92,7 +92,7 @@ export class Watching {
     view.setUint32(LOG_END, end, true);
   }
 
-  #handRows(observer: MachineObserver): void {
+  #handRows(observer: CompleteObserver): void {
     const { view } = this.#host.memory;
     const end = view.getUint32(LOG_NEXT, true);
     if (end > LOG_BASE) observer.flow?.({ view, start: LOG_BASE, end });

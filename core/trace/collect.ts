@@ -31,7 +31,7 @@ export interface CollectorLimits {
  * As many as fit into a twentieth of a byte for each of 100 M instructions, however little they pack, and are written in a tenth of
  * the time that so many instructions take at the least.
  */
-export const DEFAULT_LIMITS: CollectorLimits = { flow: 100_000, calls: 40_000, rest: 40_000, text: 500_000 };
+export const DEFAULT_LIMITS: CollectorLimits = { flow: 20_000, calls: 8_000, rest: 8_000, text: 100_000 };
 
 /** An address of the engine's log, looked up. */
 interface Site {
@@ -126,7 +126,7 @@ export class Collector {
         stored: () => counts[STORE]!++,
       };
       kernel.observer = {
-        mapChanged: () => counts[MAP]!++,
+        mapCounted: () => counts[MAP]!++,
         printed: () => counts[PRINT]!++,
         locked: (_address, taken) => counts[taken ? LOCK : UNLOCK]!++,
         emitted: () => counts[EMIT]!++,

@@ -1,7 +1,7 @@
 /** Event tables as recordings of format 1 have them: whole columns, one behind the other. Written no more, but still read. */
 import type { Chunk } from './bytes.ts';
 import { altered, ColumnReader } from './bytes.ts';
-import { encodeOverflow, encodeRows, FLAG_ARGS, FLAG_VALUE, MAX_ROWS, MAX_SHIFT } from './event-bytes.ts';
+import { encodeOverflow, encodeRows, FLAG_ARGS, FLAG_VALUE, MAX_ROWS, MAX_SHIFT, MIN_SHIFT } from './event-bytes.ts';
 import { EVENT_KINDS, EventTable, Overflow } from './events.ts';
 
 /** Of one row, without what only some have. */
@@ -68,7 +68,7 @@ function upgradeOverflow(chunk: Chunk): Chunk {
   const overflow = new Overflow(reader.u32());
   overflow.shift = reader.u32();
   const kinds = reader.u32();
-  if (overflow.shift > MAX_SHIFT || overflow.shift < Overflow.MIN_SHIFT)
+  if (overflow.shift > MAX_SHIFT || overflow.shift < MIN_SHIFT)
     throw altered(chunk.offset, 'a stretch has more steps than there can be');
   if (kinds > EVENT_KINDS.length) throw altered(chunk.offset, `it counts ${kinds} kinds of events`);
   const counts = new Uint32Array(reader.take(kinds * Overflow.BUCKETS * 4));

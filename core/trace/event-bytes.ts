@@ -12,6 +12,8 @@ const ARGS = 5;
 const U32 = 0xffffffff;
 /** Of stretches: there are no more than 2^53 steps. */
 export const MAX_SHIFT = 43;
+/** Earlier versions counted in stretches of 1024 steps. */
+export const MIN_SHIFT = 10;
 export const MAX_ROWS = 4_000_000;
 
 /** Rows from `from` on: their number, the columns of all, then values and arguments of the rows that have them. */
@@ -117,7 +119,7 @@ export function encodeOverflow(overflow: Overflow): Uint8Array {
 export function decodeOverflow(chunk: Chunk): Overflow {
   const reader = new PackedReader(chunk);
   const overflow = new Overflow(reader.number(0, U32));
-  overflow.shift = reader.number(Overflow.MIN_SHIFT, MAX_SHIFT);
+  overflow.shift = reader.number(MIN_SHIFT, MAX_SHIFT);
   // A file of an earlier version knows fewer kinds.
   const kinds = reader.number(1, EVENT_KINDS.length);
   const stretches = reader.number(1, Overflow.BUCKETS);

@@ -222,7 +222,8 @@ export class EventTable {
 /** Stretches of one run in which events were counted only: of `1 << shift` steps each, from step 0 on. */
 export class Overflow {
   static readonly BUCKETS = 1024;
-  static readonly MIN_SHIFT = 10;
+  /** A machine stops where stretches end, so they are no narrower than what runs in some ten microseconds. */
+  static readonly MIN_SHIFT = 13;
   readonly run: number;
   /** Of all stretches and kinds. */
   total = 0;
@@ -370,13 +371,15 @@ export class EventIndex {
   }
 }
 
-/** What was counted goes to where the middle of its stretch is. */
+/** What was counted goes to where the middle of its stretch is; the last stretch may end long after the run. */
 function spread(overflow: Overflow, from: number, to: number, at: (step: number) => Uint32Array): void {
   const kinds = EVENT_KINDS.length;
   const size = 2 ** overflow.shift;
   const last = Math.min(Math.ceil(to / size), Overflow.BUCKETS);
+  const end = overflow.counts.findLastIndex((count) => count > 0);
   for (let b = Math.max(Math.floor(from / size), 0); b < last; b++) {
-    const middle = b * size + size / 2;
+    const isLast = b === Math.floor(end / kinds);
+    const middle = isLast ? Math.min(b * size + size / 2, Math.max(to - 1, b * size)) : b * size + size / 2;
     if (middle < from || middle >= to) continue;
     const counts = at(middle);
     for (let k = 0; k < kinds; k++) counts[k]! += overflow.counts[b * kinds + k] ?? 0;

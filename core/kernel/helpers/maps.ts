@@ -51,7 +51,7 @@ const mapUpdate: Behaviour = (call) => {
       : result(target.setTarget(key, call.kernel.memory.pointer(socket.offset), arg(call, 3)));
   }
   const done = target.update(key, readable(call, 2, target.valueSize), arg(call, 3));
-  if (done === 0) changed(call, target, 'update', target.valueOf(key));
+  if (done === 0) call.kernel.mapChanged(target.id, 'update', () => target.valueOf(key));
   return result(done);
 };
 
@@ -60,19 +60,15 @@ const mapDelete: Behaviour = (call) => {
   const key = readable(call, 1, target.keySize);
   const value = call.kernel.observer.mapChanged === undefined ? 0 : target.valueOf(key);
   const done = target.delete(key);
-  if (done === 0) changed(call, target, 'delete', value);
+  if (done === 0) call.kernel.mapChanged(target.id, 'delete', () => value);
   return result(done);
 };
-
-function changed(call: Call, target: BpfMap, operation: 'update' | 'delete' | 'push' | 'pop', value: number): void {
-  call.kernel.observer.mapChanged?.(target.id, operation, call.kernel.memory.pointer(value));
-}
 
 const mapPush: Behaviour = (call) => {
   const target = map(call, 0);
   const value = readable(call, 1, target.valueSize);
   const done = target.push(value, arg(call, 2));
-  if (done === 0) changed(call, target, 'push', value);
+  if (done === 0) call.kernel.mapChanged(target.id, 'push', () => value);
   return result(done);
 };
 
@@ -80,7 +76,7 @@ const mapPop: Behaviour = (call) => {
   const target = map(call, 0);
   const value = writable(call, 1, target.valueSize);
   const done = target.peek(value, true);
-  if (done === 0) changed(call, target, 'pop', value);
+  if (done === 0) call.kernel.mapChanged(target.id, 'pop', () => value);
   return result(done);
 };
 

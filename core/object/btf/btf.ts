@@ -81,10 +81,10 @@ const MAX_ALIGN_STEPS = 100_000;
 const POINTER_SIZE = 8;
 const MAX_U32 = 0xffffffff;
 
-/** FNV-1a over words or bytes. */
+/** FNV-1a over words or bytes, by index: there are millions of them, and an iterator would take ten times as long. */
 function mixed(values: Uint32Array | Uint8Array): string {
   let hash = 0x811c9dc5;
-  for (const value of values) hash = Math.imul(hash ^ value, 0x01000193);
+  for (let i = 0; i < values.length; i++) hash = Math.imul(hash ^ values[i]!, 0x01000193);
   return (hash >>> 0).toString(16).padStart(8, '0');
 }
 
