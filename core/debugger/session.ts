@@ -10,29 +10,21 @@ import type { ObjectFile, Program } from '../object/program.ts';
 import { LiveTimeline } from '../trace/live.ts';
 import type { RunRequest } from '../trace/recording.ts';
 import type { Completed, Found, Limits, Patience, Position, Search, Timeline, TimelineRun } from '../trace/timeline.ts';
-import { cancelled, comparePositions } from '../trace/timeline.ts';
+import { comparePositions } from '../trace/timeline.ts';
 import type { Verification } from '../verifier/verification.ts';
 import { verify } from '../verifier/verify.ts';
 import type { Breakpoint, Location } from './breakpoints.ts';
 import { parseLocation, resolveLocation } from './breakpoints.ts';
 import { CompiledExpression } from './expressions/evaluate.ts';
-import { numberOf } from './expressions/values.ts';
-import type { Value } from './expressions/values.ts';
-import { sizeOf } from './expressions/types.ts';
-import { MachineScope, Symbols, registerNumber } from './scope.ts';
-import {
-  CallSearch,
-  EitherSearch,
-  FrameEndSearch,
-  InsnSearch,
-  LineSearch,
-  MemoryWriteSearch,
-  RegisterWriteSearch,
-  StopSearch,
-} from './searches.ts';
+import { backwards, forwards } from './moments.ts';
+import { MachineScope, Symbols } from './scope.ts';
+import { CallSearch, EitherSearch, FrameEndSearch, InsnSearch, LineSearch, StopSearch } from './searches.ts';
 import { nearest } from '../nearest.ts';
 import type { Watchpoint } from './watchpoints.ts';
 import { watchpoint } from './watchpoints.ts';
+import type { Written } from './who-wrote.ts';
+import { whoWrote } from './who-wrote.ts';
+
 
 export type Direction = 'forwards' | 'backwards';
 
@@ -56,15 +48,7 @@ export interface Bookmark {
   readonly name: string;
 }
 
-/** Who wrote something last. */
-export interface Written {
-  readonly position: Position;
-  readonly program: Program;
-  readonly insn: number;
-}
-
 const NO_LIMITS: Patience = {};
-const ANY_PHASE: Search = { phases: true, stops: () => undefined, test: () => 'hit' };
 const DEFAULT_MAX_STEPS = 100_000_000;
 
 export class Session {
@@ -300,10 +284,10 @@ export class Session {
 
   /** So many instructions, or phases of an unwinding. Nothing on the way stops it but the end. */
   stepi(count: number, direction: Direction = 'forwards', limits: Patience = NO_LIMITS): Stopped {
-    if (direction === 'forwards') return this.#stopped(this.#forwardMoments(count, limits));
+    if (direction === 'forwards') return this.#stopped(forwards(this.timeline, count, limits));
     for (let i = 0; i < count; i++) {
       if (limits.isCancelled?.() === true) return this.#stopped('cancelled');
-      if (!this.#backOne()) return this.#stopped('start');
+      if (!backwards(this.timeline)) return this.#stopped('start');
       limits.onProgress?.(i + 1, count);
     }
     return this.#stopped('step');
@@ -355,58 +339,6 @@ export class Session {
     return this.#stopped('step');
   }
 
-  /** So many moments further: what lies between two throws is run in one go. */
-  #forwardMoments(count: number, limits: Patience): Stopped['why'] {
-    const { timeline } = this;
-    const { machine } = timeline;
-    for (let done = 0; done < count;) {
-      const { run, step, phase } = timeline.position;
-      if (machine.end !== undefined) {
-        const next = timeline.runs[run + 1];
-        if (next === undefined) return 'end';
-        timeline.seek(next.first, limits);
-        done++;
-        continue;
-      }
-      if (machine.unwinding !== undefined && phase < machine.unwinding.steps.length) {
-        timeline.seek({ run, step, phase: phase + 1 });
-        done++;
-        continue;
-      }
-      const until = { run, step: step + count - done, phase: 0 };
-      const found = timeline.searchForward(ANY_PHASE, {
-        until,
-        ...(limits.isCancelled === undefined ? {} : { isCancelled: () => limits.isCancelled?.() === true }),
-        onProgress: (steps) => limits.onProgress?.(done + steps, count),
-      });
-      if (found === 'cancelled') return 'cancelled';
-      done += timeline.position.step - step + timeline.position.phase;
-      if (found === 'end') return machine.end === undefined ? 'limit' : 'end';
-    }
-    return machine.end === undefined ? 'step' : 'end';
-  }
-
-  #backOne(): boolean {
-    const { timeline } = this;
-    const { run, step, phase } = timeline.position;
-    if (phase > 0) {
-      timeline.seek({ run, step, phase: phase - 1 });
-      return true;
-    }
-    const first = timeline.runs[run]?.first ?? timeline.first;
-    if (step <= first.step) {
-      const last = timeline.runs[run - 1]?.last;
-      if (last === undefined) return false;
-      timeline.seek(last);
-      return true;
-    }
-    timeline.seek({ run, step: step - 1, phase: 0 });
-    // Before the next instruction all phases of an unwinding are done.
-    const phases = timeline.machine.unwinding?.steps.length ?? 0;
-    if (phases > 0) timeline.seek({ run, step: step - 1, phase: phases });
-    return true;
-  }
-
   #stopSearch(): StopSearch {
     return new StopSearch(this.breakpoints, this.watchpoints, this.scope);
   }
@@ -440,7 +372,7 @@ export class Session {
   #reportBack(found: Found, stops: StopSearch, from: Position): Stopped {
     if (found === 'hit') {
       const { position } = this;
-      if (this.watchpoints.length > 0 && this.#backOne()) {
+      if (this.watchpoints.length > 0 && backwards(this.timeline)) {
         stops.begin(this.machine);
         this.timeline.seek(position);
       }
@@ -613,85 +545,6 @@ export class Session {
 
   /** The instruction that wrote a register, or the memory of an expression, last before now. The session stays where it is. */
   whoWrote(text: string, limits: Patience = NO_LIMITS): Written | undefined {
-    const register = registerNumber(text.trim());
-    const from = this.position;
-    const frame = this.scope.frame;
-    try {
-      // Searching stops without an answer only when nobody wants one any more.
-      if (register !== undefined) return this.#whoWroteRegister(register, limits);
-      return this.#whoWroteMemory(new CompiledExpression(text, this.symbols.types).evaluate(this.scope), text, limits);
-    } finally {
-      this.timeline.seek(from);
-      this.scope.frame = frame;
-    }
+    return whoWrote(this, text, limits);
   }
-
-  #whoWroteRegister(register: number, limits: Patience): Written | undefined {
-    if (register === 10) throw new BailoutError('NOT_WRITTEN', 'R10 is the frame pointer: no instruction writes it.');
-    const { timeline } = this;
-    let index = this.scope.frame;
-    for (;;) {
-      const frames = this.machine.frames();
-      const frame = frames[index];
-      const caller = frames[index + 1];
-      if (frame === undefined) return undefined;
-      const here = this.position;
-      const entry = this.#entryOf(here, caller, limits);
-      timeline.seek(here);
-      const until = entry ?? timeline.runs[here.run]?.first ?? timeline.first;
-      if (this.#foundBack(new RegisterWriteSearch(register, frame.framePointer), { ...limits, until })) {
-        return this.#written();
-      }
-      // A function begins with what its caller had in all registers.
-      if (entry === undefined || caller === undefined) return undefined;
-      timeline.seek(entry);
-      index = 0;
-    }
-  }
-
-  #entryOf(
-    here: Position,
-    caller: Parameters<typeof callSearchOf>[0] | undefined,
-    limits: Patience,
-  ): Position | undefined {
-    if (caller === undefined) return undefined;
-    this.timeline.seek(here);
-    return this.#foundBack(callSearchOf(caller), limits) ? this.position : undefined;
-  }
-
-  #foundBack(search: Search, limits: Limits): boolean {
-    const found = this.timeline.searchBackward(search, limits);
-    if (found === 'cancelled') throw cancelled();
-    return found === 'hit';
-  }
-
-  #whoWroteMemory(value: Value, text: string, limits: Patience): Written | undefined {
-    if (value.kind === 'scalar' || value.kind === 'place') {
-      const address =
-        value.kind === 'place' ? value.address : numberOf(value, (at, size) => this.scope.read(at, size)).bits;
-      const size = value.kind === 'place' ? (sizeOf(value.type) ?? 8) : 8;
-      const search = new MemoryWriteSearch(address, size, (at, length) => this.scope.read(at, length));
-      // A write is seen when it is done: the last one may have been done just now.
-      const now = this.position;
-      if (!this.#backOne()) return undefined;
-      search.begin(this.machine);
-      this.timeline.seek(now);
-      if (search.test(this.machine) !== 'hit' && !this.#foundBack(search, limits)) return undefined;
-      this.#backOne();
-      return this.#written();
-    }
-    throw new BailoutError(
-      'EXPRESSION_VALUE',
-      `\`${text}\` is nothing that is written: name a register or a place in memory.`,
-    );
-  }
-
-  #written(): Written | undefined {
-    const at = this.machine.location;
-    return at === undefined ? undefined : { position: this.position, ...at };
-  }
-}
-
-function callSearchOf(caller: ConstructorParameters<typeof CallSearch>[0]): CallSearch {
-  return new CallSearch(caller);
 }

@@ -11,10 +11,8 @@ import { BailoutError, assertNever } from '../errors.ts';
 import type { Profile } from '../exceptions/profile.ts';
 import type { UnwindPlan } from '../exceptions/unwinder.ts';
 import type { AsyncCallback, CallbackSuspension, Suspension, TailCallSuspension } from '../kernel/behaviour.ts';
-import { KernelFault } from '../kernel/behaviour.ts';
 import type { Kernel, KernelCheckpoint, KernelState } from '../kernel/kernel.ts';
 import type { Fault } from '../kernel/memory.ts';
-import { describeFault } from '../kernel/memory.ts';
 import type { Program } from '../object/program.ts';
 import { CurrentCall } from './current-call.ts';
 import type { Attachment, AttachmentsState } from './attachments.ts';
@@ -22,9 +20,6 @@ import { Attachments, gatesOf } from './attachments.ts';
 import type { Engine } from './engine/engine.ts';
 import { newEngine } from './engine/engine.ts';
 import {
-  FAULT_ADDRESS,
-  FAULT_SIZE,
-  FAULT_WRITE,
   FIRST_FRAME,
   FLAG_BOUNDARY,
   FRAME_FLAGS,
@@ -43,8 +38,6 @@ import {
   PC,
   REGS,
   SHADOW,
-  SHADOW_COUNT,
-  SHADOW_TRAP,
   SKIP_BREAK,
   STACK_LOW,
   STACK_TOP,
@@ -55,18 +48,19 @@ import {
   STOP_DEPTH,
   STOP_FUEL,
   STOP_ILLEGAL,
-  VALUE,
 } from './engine/layout.ts';
 import type { Frame } from './frames.ts';
 import { currentFrame, floorOf, hasRoom, readFrames } from './frames.ts';
 import type { CallSite, Image } from './image.ts';
 import type { LinearMemory } from './memory.ts';
-import type { LoadedProgram, ProgramsState, RunFacts } from './programs.ts';
+import type { ProgramsState, RunFacts } from './programs.ts';
 import { Programs } from './programs.ts';
 import type { CompleteObserver, MachineObserver } from './observer.ts';
 import { completed } from './observer.ts';
 import type { End, MachineFault, MachinePosition, Stop } from './stop.ts';
 import type { UnwindingState } from './unwinding.ts';
+import type { AccessHost } from './refused-access.ts';
+import { answerAccess, answerKernelError } from './refused-access.ts';
 import { Unwinding } from './unwinding.ts';
 import { Watching } from './watching.ts';
 
@@ -125,6 +119,7 @@ export class Machine {
   readonly #unwinding: Unwinding;
   readonly #attachments: Attachments;
   readonly #call: CurrentCall;
+  readonly #accessHost: AccessHost;
   #observer = completed({});
   readonly #watching = new Watching(this);
   #waiting: readonly Waiting[] = [];
@@ -141,7 +136,7 @@ export class Machine {
     this.#call = new CurrentCall(kernel, memory);
     this.#engine = newEngine(memory.wasm, {
       call: (pc, site) => this.#callOut(pc, site),
-      access: (pc) => this.#access(pc),
+      access: (pc) => answerAccess(this.#accessHost, pc),
       exit: (pc) => this.#exit(pc),
       drain: () => this.#watching.drain(),
       spill: (address, count) => this.#watching.spill(address, count),
@@ -153,6 +148,13 @@ export class Machine {
       (program) => options.factsOf?.(program),
       (program) => gatesOf(options.attachments, program),
     );
+    this.#accessHost = {
+      kernel,
+      memory,
+      programs: this.#programs,
+      failAt: (pc, code, message, access) => this.#failAt(pc, code, message, access),
+      tick: () => this.#tick(),
+    };
     this.#attachments = new Attachments(options.attachments ?? [], {
       kernel,
       memory,
@@ -483,7 +485,7 @@ export class Machine {
       this.memory.view.setBigUint64(REGS, value ?? 0n, true);
       return value === undefined ? OUT_EXIT : OUT_NEXT;
     } catch (error) {
-      return this.#kernelError(pc, error);
+      return answerKernelError(this.#accessHost, pc, error);
     }
   }
 
@@ -561,48 +563,6 @@ export class Machine {
     return this.#jump(call + INSN_SIZE);
   }
 
-  /** An access that no shadow byte grants: a context field, a probed load, or a fault. */
-  #access(pc: number): number {
-    const { view } = this.memory;
-    const address = view.getBigUint64(FAULT_ADDRESS, true);
-    const size = view.getUint32(FAULT_SIZE, true);
-    const write = view.getUint32(FAULT_WRITE, true) !== 0;
-    const offset = this.memory.offset(address);
-    if (offset !== undefined && this.#isContext(offset, size)) {
-      try {
-        this.#tick();
-        if (write) this.kernel.contextStore(offset, size, BigInt.asUintN(size * 8, view.getBigUint64(VALUE, true)));
-        else this.memory.view.setBigUint64(VALUE, BigInt.asUintN(64, this.kernel.contextLoad(offset, size)), true);
-        return OUT_NEXT;
-      } catch (error) {
-        return this.#kernelError(pc, error);
-      }
-    }
-    const loaded = this.#programs.at(this.memory.readU32(currentFrame(this.memory) + FRAME_PROGRAM));
-    const insn = loaded?.image.insnAt(pc) ?? 0;
-    const fault = this.memory.check(address, size, write ? 'write' : 'read');
-    const guarded = !write && loaded?.facts?.probeMem[insn] === 1;
-    if (guarded || (loaded !== undefined && isArena(loaded, fault, offset))) {
-      // What the kernel guards with an exception table: where there is nothing, a load reads zero and a store is lost.
-      view.setBigUint64(VALUE, 0n, true);
-      return OUT_NEXT;
-    }
-    const why = fault ?? { kind: 'unmapped', address, size, write };
-    return this.#failAt(pc, 'MACHINE_ACCESS', `Insn ${insn}: ${describeFault(why)}.`, why);
-  }
-
-  #isContext(offset: number, size: number): boolean {
-    const shadow = this.memory.shadowAt(offset);
-    return (shadow & SHADOW_TRAP) !== 0 && (offset & 7) + size <= Math.max(shadow & SHADOW_COUNT, 8);
-  }
-
-  #kernelError(pc: number, error: unknown): number {
-    if (error instanceof KernelFault || error instanceof BailoutError) {
-      return this.#failAt(pc, error.code, error.message);
-    }
-    throw error;
-  }
-
   // ---- exceptions -----------------------------------------------------------------------------------------------------
 
   #throw(cookie: bigint, pc: number): number {
@@ -623,11 +583,4 @@ export class Machine {
     this.#attachments.forget(frame);
     if (this.#waiting.at(-1)?.frame === frame) this.#waiting = this.#waiting.slice(0, -1);
   }
-}
-
-/** An arena's null pointer is the first byte of the kernel's view of it, where no page is either. */
-function isArena(loaded: LoadedProgram, fault: Fault | undefined, offset: number | undefined): boolean {
-  if (loaded.arena === undefined) return false;
-  const { start, end } = loaded.arena;
-  return fault?.kind === 'null' || (offset !== undefined && offset >= start && offset < end);
 }

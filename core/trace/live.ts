@@ -23,6 +23,8 @@ import { Collector } from './collect.ts';
 import { EventIndex } from './events.ts';
 import type { Place } from './near.ts';
 import { NearPlace } from './near.ts';
+import type { BackwardHost } from './search-backward.ts';
+import { searchBackward } from './search-backward.ts';
 import { presentHash, stateHash } from './state-hash.ts';
 import type { Completed, Found, Limits, Patience, Position, Search, Timeline, TimelineRun } from './timeline.ts';
 import { cancelled, comparePositions } from './timeline.ts';
@@ -107,6 +109,7 @@ export class LiveTimeline implements Timeline {
   #nextHash = 0;
   #hashedAt = 0;
   #piece = PIECE;
+  readonly #backward: BackwardHost;
 
   constructor(options: LiveOptions) {
     const { object, scenario } = options;
@@ -128,6 +131,7 @@ export class LiveTimeline implements Timeline {
       factsOf: (program) => options.factsOf(program),
     });
     this.#afterLast = this.machine.checkpoint();
+    this.#backward = this.#backwardHost();
   }
 
   get runs(): readonly TimelineRun[] {
@@ -243,92 +247,10 @@ export class LiveTimeline implements Timeline {
 
   searchBackward(search: Search, limits: Limits = {}): Found {
     if (this.#runs.length === 0) throw notRunning();
-    const from = this.position;
-    const comeBack = this.holdPlace();
-    const until = limits.until ?? this.first;
-    let end = from;
-    let inclusive = false;
-    let done = 0;
-    const total = this.#stepsBetween(until, from);
-    const { isCancelled } = limits;
-    const slice = isCancelled === undefined ? {} : { isCancelled: () => isCancelled() };
-    const laid: Place[] = [];
-    while (comparePositions(end, until) > 0) {
-      const start = this.#toSliceBefore(end, laid);
-      if (start === undefined) break;
-      let hit: Position | undefined;
-      if (comparePositions(start.position, until) < 0) {
-        this.#forward(ANYTHING, until, slice, 'run');
-        if (this.#arrived(search, until)) hit = this.position;
-      }
-      const last = this.#lastHit(search, end, inclusive, until, slice);
-      if (last === 'cancelled' || limits.isCancelled?.() === true) {
-        comeBack();
-        return 'cancelled';
-      }
-      hit = last ?? hit;
-      if (hit !== undefined) {
-        this.seek(hit);
-        return 'hit';
-      }
-      if (end.run === start.position.run) done += end.step - start.position.step;
-      limits.onProgress?.(done, total);
-      // The first moment of a run is reached from nowhere: it is looked at here.
-      if (this.#isFirst(start.position) && comparePositions(start.position, until) >= 0) {
-        this.#restore(start);
-        if (this.#arrived(search, start.position)) return 'hit';
-      }
-      end = start.position;
-      inclusive = !this.#isFirst(start.position);
-    }
-    this.seek(until);
-    return comparePositions(until, this.first) > 0 ? 'until' : 'start';
-  }
-
-  /**
-   * Goes to the nearest place before an end from which no other run comes in between, and says where that is. Where a checkpoint is only
-   * in an earlier run, the runs after it are run, and where they begin is remembered for the slices to come.
-   */
-  #toSliceBefore(end: Position, laid: Place[]): Place | undefined {
-    const run = this.#isFirst(end) ? end.run - 1 : end.run;
-    while (laid.length > 0 && comparePositions(laid.at(-1)!.position, end) >= 0) laid.pop();
-    const kept = this.#near.best(end, this.#kept.before(end), true);
-    const near = laid.at(-1);
-    const start = near !== undefined && (kept === undefined || near.position.run > kept.position.run) ? near : kept;
-    if (start === undefined) return undefined;
-    this.#restore(start);
-    while (this.#run < run) {
-      this.#forward(ANYTHING, undefined, {}, 'run');
-      this.#cross();
-      laid.push({ position: this.position, checkpoint: this.machine.checkpoint() });
-    }
-    return this.#run === start.position.run ? start : laid.at(-1);
+    return searchBackward(this.#backward, search, limits);
   }
 
   // ---- searching ------------------------------------------------------------------------------------------------------
-
-  /** The last hit between the present moment and an end; of both, only the end may be one. */
-  #lastHit(
-    search: Search,
-    end: Position,
-    inclusive: boolean,
-    until: Position,
-    limits: Patience,
-  ): Position | 'cancelled' | undefined {
-    let last: Position | undefined;
-    let next: 'run' | 'step' = search.begin?.(this.machine, this.position) ?? 'run';
-    for (;;) {
-      const found = this.#forward(search, end, limits, next);
-      const { position } = this;
-      if (found === 'cancelled') return found;
-      if (found !== 'hit') return last;
-      const isEnd = comparePositions(position, end) >= 0;
-      if (isEnd && !inclusive) return last;
-      if (comparePositions(position, until) >= 0) last = position;
-      if (isEnd) return last;
-      next = search.begin?.(this.machine, position) ?? 'run';
-    }
-  }
 
   /** Runs until a hit, a position, or the end of the run. The first step is the caller's to judge. */
   #forward(search: Search, until: Position | undefined, limits: Limits, first: 'run' | 'step'): Found {
@@ -425,14 +347,24 @@ export class LiveTimeline implements Timeline {
     return (this.#runs[this.#run]?.first.step ?? 0) + this.#maxSteps;
   }
 
-  /** Instructions from one moment to a later one, as far as runs are known. */
-  #stepsBetween(from: Position, to: Position): number {
-    let steps = 0;
-    for (let run = from.run; run <= to.run; run++) {
-      const { first, last } = this.#runs[run]!;
-      steps += (run === to.run ? to : (last ?? first)).step - (run === from.run ? from : first).step;
-    }
-    return steps;
+  #backwardHost(): BackwardHost {
+    const timeline = (): LiveTimeline => this;
+    return {
+      machine: this.machine,
+      runs: this.#runs,
+      get position() {
+        return timeline().position;
+      },
+      get first() {
+        return timeline().first;
+      },
+      placeBefore: (end) => this.#near.best(end, this.#kept.before(end), true),
+      restore: (place) => this.#restore(place),
+      forward: (search, until, limits, first) => this.#forward(search, until, limits, first),
+      cross: () => this.#cross(),
+      arrived: (search, position) => this.#arrived(search, position),
+      seek: (position) => this.seek(position),
+    };
   }
 
   // ---- listening ------------------------------------------------------------------------------------------------------
@@ -653,11 +585,6 @@ export class LiveTimeline implements Timeline {
     const run = this.#runs[Math.max(position.run, 0)]!;
     if (position.run < 0 || comparePositions(position, run.first) < 0) return run.first;
     return run.last !== undefined && comparePositions(position, run.last) > 0 ? run.last : position;
-  }
-
-  #isFirst(position: Position): boolean {
-    const first = this.#runs[position.run]?.first;
-    return first !== undefined && comparePositions(first, position) === 0;
   }
 
   #allPrograms(): Iterable<Program> {
