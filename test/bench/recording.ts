@@ -10,7 +10,7 @@ import { FileWriter } from '../../core/trace/file.ts';
 import { LiveTimeline } from '../../core/trace/live.ts';
 import { countHits } from '../../core/trace/stretch.ts';
 import type { RecordingSource } from '../../core/trace/recording.ts';
-import { loadSource, programNamed, record } from '../../core/trace/recording.ts';
+import { factsOf, loadSource, programNamed, record } from '../../core/trace/recording.ts';
 import type { Loop } from './loops.ts';
 import { loops } from './loops.ts';
 import type { Limit, Row } from './report.ts';
@@ -77,15 +77,16 @@ function timed<T>(run: () => T): [number, T] {
   return [(user + system) / 1000, result];
 }
 
-/** To the end, without anybody who listens; how many steps it took. */
+/** To the end, as `bailout run` does it, without anybody who listens; how many steps it took. */
 export function runPlain(source: RecordingSource): number {
   const object = loadSource(source, bundledKernelBtf());
+  const facts = factsOf(source);
   const memory = new LinearMemory();
   const { scenario } = source;
   const kernel = new Kernel({ memory, scenario, kernelBtf: object.kernelBtf });
   kernel.loadObject(object);
-  const machine = new Machine({ kernel, memory, profile: 'proposal' });
   const program = programNamed(object, source.requests[0]?.program ?? '');
+  const machine = new Machine({ kernel, memory, profile: facts(program).profile, factsOf: facts });
   kernel.begin(program);
   machine.start(program, kernel.context(program));
   const stop = machine.run({ fuel: source.maxSteps });
