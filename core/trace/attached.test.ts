@@ -10,6 +10,7 @@ import type { RecordedAttachment } from './attached.ts';
 import { perfettoJson } from './export-perfetto.ts';
 import { folded } from './export-text.ts';
 import { readRecording, writeRecording } from './file.ts';
+import { keptHistory } from './history.ts';
 import { Replay } from './replay.ts';
 import { eventsOfStretch } from './stretch.ts';
 import type { Recording, RecordingSource } from './recording.ts';
@@ -54,7 +55,7 @@ const replacing = fc.constantFrom('replacement', 'throwing_replacement').map((pr
 /** Each function ends in the exported trace where it returned, and instructions are spent in stacks of functions. */
 function expectReturns(recording: Recording): void {
   const { runs, events } = recording;
-  const trace = readTrace([...perfettoJson(recording)].join(''));
+  const trace = readTrace([...perfettoJson(keptHistory(recording))].join(''));
   let start = 0;
   for (const [i, { program, firstStep, lastStep }] of runs.entries()) {
     const ends = (trace.slices.get(i + 1) ?? []).map(({ name, to }) => `${name} ${to}`);
@@ -64,7 +65,7 @@ function expectReturns(recording: Recording): void {
         expect(ends).toContain(`${name} ${start + position.step + 1 - firstStep}`);
     start += lastStep - firstStep + 1;
   }
-  const stacks = readFolded([...folded(recording)].join(''));
+  const stacks = readFolded([...folded(keptHistory(recording))].join(''));
   const steps = runs.reduce((sum, run) => sum + run.lastStep - run.firstStep, 0);
   expect([...stacks.values()].reduce((sum, each) => sum + each, 0)).toBe(steps);
 }
@@ -116,7 +117,7 @@ describe('recordings of attached programs', () => {
       { program: 'on_entry', target: 'target', function: 'static_part' },
       { program: 'on_exit', target: 'target', function: 'static_part' },
     ];
-    const stacks = readFolded([...folded(recordingOf(sourceWith(attach, 1)))].join(''));
+    const stacks = readFolded([...folded(keptHistory(recordingOf(sourceWith(attach, 1))))].join(''));
     expect([...stacks.keys()].sort()).toEqual([
       'target',
       // Until the other one takes its place.

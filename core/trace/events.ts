@@ -42,6 +42,8 @@ export function eventCode(kind: EventKind): number {
   return CODES.get(kind) ?? 0;
 }
 
+const FAULT = eventCode('fault');
+
 /** One event, taken out of its columns. */
 export interface TraceEvent {
   readonly kind: EventKind;
@@ -341,7 +343,7 @@ export class EventIndex {
       const [moreA, moreB] = [skip(0), skip(1)];
       if (!moreA && !moreB) return;
       const [a, b] = [next[0]!, next[1]!];
-      const which = moreA && (!moreB || comparePositions(this.flow.position(a), this.rest.position(b)) <= 0) ? 0 : 1;
+      const which = moreA && (!moreB || this.#isFlowNext(a, b)) ? 0 : 1;
       const table = tables[which]!;
       const row = next[which]!++;
       const event = table.event(row, this.names);
@@ -349,6 +351,14 @@ export class EventIndex {
       given++;
       yield event;
     }
+  }
+
+  /** Of a call or return and another event: an unwinding comes before the instruction that follows it, which has the same step. */
+  #isFlowNext(a: number, b: number): boolean {
+    const [flow, rest] = [this.flow.position(a), this.rest.position(b)];
+    const isSameStep = flow.run === rest.run && flow.step === rest.step;
+    if (isSameStep && rest.phase > 0) return this.rest.columns.kind[b] === FAULT;
+    return comparePositions(flow, rest) <= 0;
   }
 
   /** A run's steps from `from` to `to` cut into so many stretches, with how much happened in each: what a picture needs. */

@@ -1,9 +1,10 @@
 /**
- * A recording for Perfetto and chrome://tracing, in the Trace Event Format: one thread per run, one instruction as one microsecond;
+ * Runs for Perfetto and chrome://tracing, in the Trace Event Format: one thread per run, one instruction as one microsecond;
  * functions and helpers as slices, resources as async slices, throws as instants, the size of the ledger as a counter.
  */
 import type { TraceEvent } from './events.ts';
-import type { Recording } from './recording.ts';
+import type { History, Part, Teller } from './history.ts';
+import { Unwound, tell } from './history.ts';
 
 interface Entry {
   readonly name: string;
@@ -15,135 +16,159 @@ interface Entry {
 }
 
 /** JSON in pieces, since all of it may be larger than a text can be. */
-export function* perfettoJson(recording: Recording): Generator<string, void> {
-  yield '{"displayTimeUnit":"ns","traceEvents":[\n';
-  let first = true;
-  for (const entry of entries(recording)) {
-    yield `${first ? '' : ',\n'}${JSON.stringify(entry)}`;
-    first = false;
+export function* perfettoJson(history: History): Generator<string, void> {
+  const process = { name: 'process_name', ph: 'M', pid: 1, tid: 0, ts: 0, args: { name: history.objectName } };
+  yield `{"displayTimeUnit":"ns","traceEvents":[\n${JSON.stringify(process)}`;
+  for (const { run, program } of history.parts) {
+    const name = { name: `run ${run}: ${program}` };
+    yield line({ name: 'thread_name', ph: 'M', pid: 1, tid: run + 1, ts: 0, args: name });
   }
+  yield* tell(history, undefined, new Trace());
   yield '\n]}\n';
 }
 
-function* entries(recording: Recording): Generator<Entry, void> {
-  const starts: number[] = [];
-  let time = 0;
-  yield { name: 'process_name', ph: 'M', pid: 1, tid: 0, ts: 0, args: { name: recording.source.objectName } };
-  for (const [index, run] of recording.runs.entries()) {
-    starts.push(time - run.firstStep);
-    const tid = index + 1;
-    yield { name: 'thread_name', ph: 'M', pid: 1, tid, ts: 0, args: { name: `run ${index}: ${run.program}` } };
-    time += run.lastStep - run.firstStep + 1;
-  }
-  for (const [index, run] of recording.runs.entries())
-    yield* entriesOfRun(recording, index, run.program, starts[index] ?? 0, run.lastStep);
+function line(entry: Entry): string {
+  return `,\n${JSON.stringify(entry)}`;
 }
 
-function* entriesOfRun(
-  recording: Recording,
-  run: number,
-  program: string,
-  start: number,
-  lastStep: number,
-): Generator<Entry, void> {
-  const tid = run + 1;
-  const at = (event: TraceEvent): { pid: number; tid: number; ts: number } => ({
-    pid: 1,
-    tid,
-    // Phases take no step: they are shown in the order in which they come, within the next microsecond.
-    ts: start + event.position.step + Math.min(event.position.phase, 999) / 1000,
-  });
-  /** A call and an exit are instructions of the function that they stand in: the other one begins, and goes on, behind them. */
-  const behind = (event: TraceEvent): { pid: number; tid: number; ts: number } => ({
-    ...at(event),
-    ts: start + event.position.step + 1,
-  });
-  const end = start + lastStep + 1;
-  const open = [program];
-  const held = new Map<number, string>();
-  let size = 0;
-  yield { name: program, ph: 'B', pid: 1, tid, ts: start + (recording.runs[run]?.firstStep ?? 0) };
-  const query = { from: { run, step: 0, phase: 0 }, to: { run: run + 1, step: 0, phase: 0 } };
-  for (const event of recording.events.events(query)) {
-    switch (event.kind) {
+/** Where an entry stands. */
+type At = Pick<Entry, 'pid' | 'tid' | 'ts'>;
+
+/** The slices and spans of one part after the other. */
+class Trace implements Teller {
+  #part!: Part;
+  #unwound = new Unwound();
+  /** The latest phase of an unwinding, as a step and a fraction. */
+  #phase = 0;
+  readonly #open: string[] = [];
+  readonly #held = new Map<number, string>();
+  /** Entries of what is told now. */
+  #text = '';
+
+  begin(part: Part): string {
+    this.#part = part;
+    this.#unwound = new Unwound();
+    this.#phase = 0;
+    const at = this.#at(part.from);
+    // What is under way and held where a part of a run begins, begins with it.
+    for (const name of part.stack) this.#begin(name, at);
+    for (const { id, name, by } of part.held) this.#acquire(id, name, by, at);
+    return this.#taken();
+  }
+
+  end(): string {
+    const { to, hasEnd } = this.#part;
+    const at = this.#at(hasEnd ? to + 1 : to);
+    // What is open when it ends, ends with it.
+    for (const [id, name] of this.#held) this.#put({ name, cat: 'resource', ph: 'e', id, ...at });
+    this.#held.clear();
+    while (this.#open.length > 0) this.#end(at);
+    return this.#taken();
+  }
+
+  event(event: TraceEvent): string {
+    const { kind, position } = event;
+    const isBefore = this.#unwound.isBefore(event);
+    // Phases take no step: they are shown in the order in which they come, within the next microsecond, and what is next behind them.
+    this.#phase = Math.max(this.#phase, position.step + Math.min(position.phase, 999) / 1000);
+    const at = this.#at(this.#phase);
+    // A call and an exit are instructions of the function that they stand in: the other one begins, and goes on, behind them.
+    const behind = isBefore ? at : this.#at(position.step + 1);
+    const args = { insn: event.insn };
+    switch (kind) {
       case 'call':
       case 'callback':
       case 'fentry':
       case 'fexit':
+        this.#begin(event.name, behind, args);
+        break;
+      case 'tail-call':
       case 'freplace':
-        // A replacement is called in the place of another function.
-        if (event.kind === 'freplace' && open.length > 1) yield { name: open.pop() ?? '', ph: 'E', ...behind(event) };
-        open.push(event.name);
-        yield { name: event.name, ph: 'B', ...behind(event), args: { insn: event.insn } };
+        // It takes the place of another function.
+        if (kind === 'tail-call') this.#instant(event, at);
+        if (this.#open.length > 1) this.#end(behind);
+        this.#begin(event.name, behind, args);
         break;
       case 'exception-callback':
         // No instruction calls it.
-        open.push(event.name);
-        yield { name: event.name, ph: 'B', ...at(event), args: { insn: event.insn } };
+        this.#begin(event.name, at, args);
         break;
       case 'return':
         // The last one is the program's own: it ends with the run.
-        if (open.length > 1) yield { name: open.pop() ?? '', ph: 'E', ...behind(event) };
+        if (this.#open.length > 1) this.#end(behind);
         break;
       case 'phase':
-        yield { name: `unwind: ${event.name}`, ph: 'i', s: 't', ...at(event), args: { detail: event.detail } };
-        if (event.name === 'leave-frame' && open.length > 1) yield { name: open.pop() ?? '', ph: 'E', ...at(event) };
+        this.#put({ name: `unwind: ${event.name}`, ph: 'i', s: 't', ...at, args: { detail: event.detail } });
+        if (event.name === 'leave-frame' && this.#open.length > 1) this.#end(at);
         break;
       case 'helper':
-        yield {
+        this.#put({
           name: event.name,
           ph: 'X',
-          dur: 1,
-          ...at(event),
+          ...at,
+          dur: this.#at(position.step + 1).ts - at.ts,
           args: { r0: hex(event.value), args: event.args?.map(hex) },
-        };
+        });
         break;
       case 'acquire':
-        held.set(event.resource ?? 0, event.name);
-        yield {
-          name: event.name,
-          cat: 'resource',
-          ph: 'b',
-          id: event.resource ?? 0,
-          ...at(event),
-          args: { by: event.detail },
-        };
-        yield { name: 'ledger', ph: 'C', ...at(event), args: { held: ++size } };
+        this.#acquire(event.resource ?? 0, event.name, event.detail, at);
         break;
       case 'release':
       case 'store':
-        held.delete(event.resource ?? 0);
-        yield {
-          name: event.name,
-          cat: 'resource',
-          ph: 'e',
-          id: event.resource ?? 0,
-          ...at(event),
-          args: { by: event.detail },
-        };
-        yield { name: 'ledger', ph: 'C', ...at(event), args: { held: Math.max(--size, 0) } };
+        this.#release(event.resource ?? 0, event.name, event.detail, at);
         break;
       case 'throw':
       case 'fault':
       case 'print':
       case 'map':
       case 'emit':
-      case 'tail-call':
-        yield {
-          name: event.kind,
-          ph: 'i',
-          s: 't',
-          ...at(event),
-          args: { name: event.name, detail: event.detail, value: hex(event.value) },
-        };
+        this.#instant(event, at);
         break;
       default:
         break;
     }
+    return this.#taken();
   }
-  // What is open when the recording ends, ends with it.
-  for (const [id, name] of held) yield { name, cat: 'resource', ph: 'e', id, pid: 1, tid, ts: end };
-  while (open.length > 0) yield { name: open.pop() ?? '', ph: 'E', pid: 1, tid, ts: end };
+
+  #at(step: number): At {
+    return { pid: 1, tid: this.#part.run + 1, ts: this.#part.origin + step };
+  }
+
+  #begin(name: string, at: At, args?: object): void {
+    this.#open.push(name);
+    this.#put({ name, ph: 'B', ...at, ...(args === undefined ? {} : { args }) });
+  }
+
+  #end(at: At): void {
+    this.#put({ name: this.#open.pop() ?? '', ph: 'E', ...at });
+  }
+
+  #instant({ kind, name, detail, value }: TraceEvent, at: At): void {
+    this.#put({ name: kind, ph: 'i', s: 't', ...at, args: { name, detail, value: hex(value) } });
+  }
+
+  #acquire(id: number, name: string, by: string, at: At): void {
+    this.#held.set(id, name);
+    this.#put({ name, cat: 'resource', ph: 'b', id, ...at, args: { by } });
+    this.#put({ name: 'ledger', ph: 'C', ...at, args: { held: this.#held.size } });
+  }
+
+  /** What was held before the run began is not shown, and so has no end. */
+  #release(id: number, name: string, by: string, at: At): void {
+    if (!this.#held.delete(id)) return;
+    this.#put({ name, cat: 'resource', ph: 'e', id, ...at, args: { by } });
+    this.#put({ name: 'ledger', ph: 'C', ...at, args: { held: this.#held.size } });
+  }
+
+  #put(entry: Entry): void {
+    this.#text += line(entry);
+  }
+
+  #taken(): string {
+    const text = this.#text;
+    this.#text = '';
+    return text;
+  }
 }
 
 function hex(value: bigint | undefined): string | undefined {

@@ -1,72 +1,91 @@
-/** A recording as lines: events as CSV, and call stacks with their instructions as flame graphs read them. */
-import type { EventKind } from './events.ts';
-import type { Recording } from './recording.ts';
+/** Runs as lines: events as CSV, and call stacks with their instructions as flame graphs read them. */
+import type { EventKind, TraceEvent } from './events.ts';
+import type { History, Part, Teller } from './history.ts';
+import { Unwound, tell } from './history.ts';
 
-/** One line per event, as RFC 4180 has it. */
-export function* csv(recording: Recording): Generator<string, void> {
+/** One line per event, as RFC 4180 has it; many lines at once. */
+export function* csv(history: History): Generator<string, void> {
   yield 'run,step,phase,kind,program,insn,name,detail,value,resource,r1,r2,r3,r4,r5\r\n';
-  for (const event of recording.events.events()) {
-    const { run, step, phase } = event.position;
-    const args = Array.from({ length: 5 }, (_, i) => event.args?.[i]);
-    const cells = [
-      run,
-      step,
-      phase,
-      event.kind,
-      event.program,
-      event.insn,
-      event.name,
-      event.detail,
-      event.value,
-      event.resource,
-      ...args,
-    ];
-    yield `${cells.map(cell).join(',')}\r\n`;
-  }
+  for (const piece of history.pieces()) yield piece.map(row).join('');
 }
 
-function cell(value: string | number | bigint | undefined): string {
-  if (value === undefined) return '';
-  if (typeof value === 'bigint') return `0x${value.toString(16)}`;
-  const text = String(value);
+function row({ position, kind, program, insn, name, detail, value, resource, args }: TraceEvent): string {
+  const { run, step, phase } = position;
+  const first = `${run},${step},${phase},${kind},${cell(program)},${insn},${cell(name)},${cell(detail)}`;
+  const given = Array.from({ length: 5 }, (_, i) => number(args?.[i])).join(',');
+  return `${first},${number(value)},${resource ?? ''},${given}\r\n`;
+}
+
+function number(value: bigint | undefined): string {
+  return value === undefined ? '' : `0x${value.toString(16)}`;
+}
+
+function cell(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** What goes from one function to another behind an instruction, and what does so by itself. */
-const BEHIND: readonly EventKind[] = ['call', 'callback', 'fentry', 'fexit', 'freplace', 'return'];
-const BETWEEN: readonly EventKind[] = ['exception-callback', 'phase'];
+/** What goes from one function to another. */
+const MOVES: readonly EventKind[] = [
+  'call',
+  'callback',
+  'fentry',
+  'fexit',
+  'freplace',
+  'tail-call',
+  'return',
+  'exception-callback',
+  'phase',
+];
 
 /** `program;function;function instructions`: what flamegraph.pl and speedscope take. Helpers count as the instruction that they are. */
-export function* folded(recording: Recording): Generator<string, void> {
-  const sums = new Map<string, number>();
-  for (const [index, run] of recording.runs.entries()) {
-    const stack = [clean(run.program)];
-    let since = run.firstStep;
-    const spend = (until: number): void => {
-      if (until > since) {
-        const key = stack.join(';');
-        sums.set(key, (sums.get(key) ?? 0) + until - since);
-      }
-      since = Math.max(since, until);
-    };
-    const query = {
-      from: { run: index, step: 0, phase: 0 },
-      to: { run: index + 1, step: 0, phase: 0 },
-      kinds: [...BEHIND, ...BETWEEN],
-    };
-    for (const event of recording.events.events(query)) {
-      const leaves = event.kind === 'return' || (event.kind === 'phase' && event.name === 'leave-frame');
-      if (event.kind === 'phase' && !leaves) continue;
-      // The call and the exit are instructions of the function that they stand in.
-      spend(event.position.step + (BEHIND.includes(event.kind) ? 1 : 0));
-      // It is called in the place of another function.
-      if (event.kind === 'freplace' && stack.length > 1) stack.pop();
-      if (!leaves) stack.push(clean(event.name));
-      else if (stack.length > 1) stack.pop();
-    }
-    spend(run.lastStep);
+export function* folded(history: History): Generator<string, void> {
+  const stacks = new Stacks();
+  // All of these are empty.
+  yield* tell(history, MOVES, stacks);
+  for (const [stack, steps] of stacks.sums) yield `${stack} ${steps}\n`;
+}
+
+class Stacks implements Teller {
+  readonly sums = new Map<string, number>();
+  #part!: Part;
+  #stack: string[] = [];
+  #key = '';
+  #since = 0;
+  #unwound = new Unwound();
+
+  begin(part: Part): string {
+    this.#part = part;
+    this.#stack = part.stack.map(clean);
+    this.#since = part.from;
+    this.#unwound = new Unwound();
+    this.#key = this.#stack.join(';');
+    return '';
   }
-  for (const [stack, steps] of sums) yield `${stack} ${steps}\n`;
+
+  event(event: TraceEvent): string {
+    const { kind, name, position } = event;
+    const isBefore = this.#unwound.isBefore(event);
+    const leaves = kind === 'return' || (kind === 'phase' && name === 'leave-frame');
+    if (kind === 'phase' && !leaves) return '';
+    // The call and the exit are instructions of the function that they stand in.
+    this.#spend(position.step + (isBefore ? 0 : 1));
+    // These are called in the place of another function.
+    const replaces = kind === 'freplace' || kind === 'tail-call';
+    if ((leaves || replaces) && this.#stack.length > 1) this.#stack.pop();
+    if (!leaves) this.#stack.push(clean(name));
+    this.#key = this.#stack.join(';');
+    return '';
+  }
+
+  end(): string {
+    this.#spend(this.#part.to);
+    return '';
+  }
+
+  #spend(until: number): void {
+    if (until > this.#since) this.sums.set(this.#key, (this.sums.get(this.#key) ?? 0) + until - this.#since);
+    this.#since = Math.max(this.#since, until);
+  }
 }
 
 function clean(name: string): string {

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { bundledKernelBtf } from '../../main/kernel-btf.ts';
 import { perfettoJson } from './export-perfetto.ts';
 import { csv, folded } from './export-text.ts';
+import { keptHistory } from './history.ts';
 import type { Recording } from './recording.ts';
 import { factsOf, loadSource } from './recording.ts';
 import { readCsv, readFolded, readTrace } from './testing/readers.ts';
@@ -41,14 +42,14 @@ describe.each([...FILES.map((name) => [name, everythingIn(name)] as const), ['lo
     const { runs, events } = everything;
 
     it('is a trace that Perfetto takes', () => {
-      const trace = readTrace([...perfettoJson(everything)].join(''));
+      const trace = readTrace([...perfettoJson(keptHistory(everything))].join(''));
       expect([...trace.threads.values()]).toEqual(runs.map(({ program }, i) => `run ${i}: ${program}`));
       const kept = [...events.events()];
       const count = (kind: string): number => kept.filter((event) => event.kind === kind).length;
       expect(trace.instants.filter((one) => one.name === 'throw')).toHaveLength(count('throw'));
       expect(trace.spans).toHaveLength(count('acquire'));
       const slices = [...trace.slices.values()].flat().length;
-      const functions = ['call', 'callback', 'exception-callback', 'helper'].reduce(
+      const functions = ['call', 'callback', 'tail-call', 'exception-callback', 'helper'].reduce(
         (sum, kind) => sum + count(kind),
         0,
       );
@@ -56,8 +57,8 @@ describe.each([...FILES.map((name) => [name, everythingIn(name)] as const), ['lo
     });
 
     it('is a table and stacks', () => {
-      expect(readCsv([...csv(everything)].join(''))).toHaveLength(events.length + 1);
-      const stacks = readFolded([...folded(everything)].join(''));
+      expect(readCsv([...csv(keptHistory(everything))].join(''))).toHaveLength(events.length + 1);
+      const stacks = readFolded([...folded(keptHistory(everything))].join(''));
       const steps = runs.reduce((sum, run) => sum + run.lastStep - run.firstStep, 0);
       expect([...stacks.values()].reduce((sum, each) => sum + each, 0)).toBe(steps);
     });
@@ -104,11 +105,13 @@ describe('the readers of these tests', () => {
 describe('lines', () => {
   it('of stacks add up to all instructions', () => {
     for (const one of [recording, recordingOf(loopSource(10))]) {
-      const lines = [...folded(one)];
+      const lines = [...folded(keptHistory(one))].filter((line) => line !== '');
       for (const line of lines) expect(line).toMatch(/^[^ ;]+(;[^ ;]+)* \d+\n$/);
       const sum = lines.reduce((total, line) => total + Number(line.split(' ')[1]), 0);
       expect(sum).toBe(one.runs.reduce((total, run) => total + run.lastStep - run.firstStep, 0));
     }
-    expect([...folded(recordingOf(loopSource(10)))].some((line) => line.startsWith('main;helper 30'))).toBe(true);
+    expect(
+      [...folded(keptHistory(recordingOf(loopSource(10))))].some((line) => line.startsWith('main;helper 30')),
+    ).toBe(true);
   });
 });

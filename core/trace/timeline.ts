@@ -56,6 +56,11 @@ export interface Patience {
   isCancelled?(): boolean;
 }
 
+/** For a part of something that tells how far it is by itself. */
+export function withoutProgress({ isCancelled }: Patience): Patience {
+  return isCancelled === undefined ? {} : { isCancelled: () => isCancelled() };
+}
+
 export interface Limits extends Patience {
   /** Going no further than this. */
   readonly until?: Position;

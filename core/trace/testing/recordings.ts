@@ -62,6 +62,23 @@ export function endlessSource(): RecordingSource {
   return source('endless.bpf.o', object.bytes(), ['main']);
 }
 
+/** Many runs, which throw; a timer and a work queue run by themselves after some of them. */
+export function timersSource(runs: number): RecordingSource {
+  const programs = ['throws_with_timer_armed', 'tree_node', 'throws_with_work_queued', 'callback_uses_maps'];
+  const requests = Array.from({ length: runs }, (_, i) => programs[i % programs.length]!);
+  return { ...fileSource('resources', requests), scenario: { globals: { which: 1 } } };
+}
+
+/** Two runs of a program to whose functions others are attached: pairs of a program and a function. */
+export function attachedSource(attach: readonly (readonly [string, string])[]): RecordingSource {
+  return {
+    ...fileSource('attach', ['target', 'target']),
+    scenario: { globals: { limit: 1000 } },
+    attach: attach.map(([program, name]) => ({ program, target: 'target', function: name })),
+    maxSteps: 10_000,
+  };
+}
+
 function source(objectName: string, objectBytes: Uint8Array, programs: readonly string[]): RecordingSource {
   return {
     objectName,

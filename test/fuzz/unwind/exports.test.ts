@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { CollectorLimits } from '../../../core/trace/collect.ts';
 import { perfettoJson } from '../../../core/trace/export-perfetto.ts';
 import { csv, folded } from '../../../core/trace/export-text.ts';
+import { keptHistory } from '../../../core/trace/history.ts';
 import { LiveTimeline } from '../../../core/trace/live.ts';
 import type { RecordedRun, Recording } from '../../../core/trace/recording.ts';
 import type { TimelineRun } from '../../../core/trace/timeline.ts';
@@ -76,7 +77,7 @@ describe.each([
     let throws = 0;
     for (const recording of recordings) {
       const { events, runs } = recording;
-      const trace = readTrace([...perfettoJson(recording)].join(''));
+      const trace = readTrace([...perfettoJson(keptHistory(recording))].join(''));
       expect([...trace.processes.values()]).toEqual(['world.bpf.o']);
       expect([...trace.threads.values()]).toEqual(runs.map(({ program }, i) => `run ${i}: ${program}`));
       // Each run is a slice that all others of its thread lie in, as long as it has steps, and one more for its end.
@@ -99,7 +100,7 @@ describe.each([
 
   it('are tables with a row for each event', () => {
     for (const recording of recordings) {
-      const [head, ...rows] = readCsv([...csv(recording)].join(''));
+      const [head, ...rows] = readCsv([...csv(keptHistory(recording))].join(''));
       expect(head).toEqual('run,step,phase,kind,program,insn,name,detail,value,resource,r1,r2,r3,r4,r5'.split(','));
       const kept = [...recording.events.events()];
       expect(rows).toEqual(
@@ -117,7 +118,7 @@ describe.each([
 
   it('are stacks whose instructions are those of the runs', () => {
     for (const recording of recordings) {
-      const stacks = readFolded([...folded(recording)].join(''));
+      const stacks = readFolded([...folded(keptHistory(recording))].join(''));
       expect([...stacks.values()].reduce((sum, steps) => sum + steps, 0)).toBe(stepsOf(recording));
       const names = new Set(recording.runs.map(({ program }) => program));
       for (const stack of stacks.keys()) expect(names).toContain(stack.split(';')[0]);
