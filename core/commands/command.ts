@@ -11,6 +11,11 @@ export interface CommandHost {
   readFile(path: string): Uint8Array;
   kernelBtf(): Btf;
   writeFile(path: string, pieces: readonly Uint8Array[]): void;
+  /**
+   * Writes a file as its pieces come, which may be more than memory holds. It has its name once all of them are there: when one of them
+   * fails, there is no file. Where this is absent, all pieces are held and given to {@link writeFile}.
+   */
+  streamFile?(path: string, pieces: Iterable<Uint8Array>): void;
   /** Of recordings. */
   readonly compression: Compression;
 }

@@ -4,9 +4,11 @@ import { formatPosition } from '../debugger/inspect.ts';
 import { Session } from '../debugger/session.ts';
 import type { EventKind, TraceEvent } from '../trace/events.ts';
 import { EVENT_KINDS } from '../trace/events.ts';
-import { csv, folded } from '../trace/export-text.ts';
-import { perfettoJson } from '../trace/export-perfetto.ts';
+import { allEvents } from '../trace/all-events.ts';
+import { EXPORTERS, EXPORT_FORMATS, exportBytes } from '../trace/exports.ts';
 import { readRecording, writeRecording } from '../trace/file.ts';
+import type { Range } from '../trace/history.ts';
+import { historyOf, keptHistory } from '../trace/history.ts';
 import type { Recording } from '../trace/recording.ts';
 import { record } from '../trace/recording.ts';
 import { Replay } from '../trace/replay.ts';
@@ -15,7 +17,7 @@ import type { Command, Context, Output } from './command.ts';
 import { table, usageError, words } from './command.ts';
 
 const OBJECT = 'object path';
-/** Events that `info events` shows. */
+/** Events that `events` shows. */
 const SHOWN = 100;
 
 const recordings = new WeakMap<Session, { readonly recording: Recording; readonly runs: number }>();
@@ -99,33 +101,48 @@ const replay: Command = {
   },
 };
 
-export const EXPORTS: Readonly<Record<string, (recording: Recording) => Iterable<string>>> = {
-  perfetto: perfettoJson,
-  csv,
-  folded,
-};
+/** Exports of a recording alone: of what it keeps. All that happened in a session: {@link historyOf} its timeline. */
+export const EXPORTS: Readonly<Record<string, (recording: Recording) => Iterable<string>>> = Object.fromEntries(
+  EXPORT_FORMATS.map((format) => [format, (recording: Recording) => EXPORTERS[format](keptHistory(recording))]),
+);
 
 const exportCommand: Command = {
   name: 'export',
   aliases: [],
   group: 'Looking',
-  usage: 'export perfetto | csv | folded FILE',
+  usage: 'export perfetto | csv | folded FILE [RUN: | [RUN:]STEP..STEP]',
   summary: 'writes what happened for another tool: a trace, a table, a flame graph',
+  details:
+    'All that happened in all runs, whatever the length: what was only counted is run again. `3:` is run 3 alone, `1000..2000` these steps ' +
+    'of the present run, `3:1000..` those of run 3 from 1,000 on.',
   run(args, context) {
-    const [format = '', path] = words(args);
-    const pieces = EXPORTS[format];
-    if (pieces === undefined || path === undefined)
-      throw usageError(
-        exportCommand,
-        path === undefined ? 'As what, and in which file?' : `There is no format \`${format}\`.`,
-      );
-    const encoder = new TextEncoder();
-    const bytes = Array.from(pieces(recordingOf(context)), (piece) => encoder.encode(piece));
-    context.host.writeFile(path, bytes);
-    return { text: `${path} is written.`, data: { file: path, format } };
+    const [word = '', path, range, extra] = words(args);
+    const format = EXPORT_FORMATS.find((name) => name === word);
+    if (path === undefined) throw usageError(exportCommand, 'As what, and in which file?');
+    if (format === undefined) throw usageError(exportCommand, `There is no format \`${word}\`.`);
+    if (extra !== undefined) throw usageError(exportCommand, `\`${extra}\` is one word too many.`);
+    const { session, host, limits } = context;
+    if (!session.isRunning) throw notRun();
+    const wanted = range === undefined ? {} : rangeOf(range, session);
+    const pieces = exportBytes(format, historyOf(session.timeline, wanted, limits));
+    if (host.streamFile === undefined) host.writeFile(path, [...pieces]);
+    else host.streamFile(path, pieces);
+    return { text: `${path} is written.`, data: { file: path, format, ...wanted } };
   },
-  complete: (args) => (args.length <= 1 ? Object.keys(EXPORTS) : []),
+  complete: (args) => (args.length <= 1 ? [...EXPORT_FORMATS] : []),
 };
+
+function rangeOf(text: string, session: Session): Range {
+  const match = /^(?:(\d+):)?(?:([\d,_]*)\.\.([\d,_]*))?$/.exec(text);
+  if (match === null) throw usageError(exportCommand, `\`${text}\` is no range.`);
+  const step = (digits: string): number => Number(digits.replaceAll(/[,_]/g, ''));
+  const [, run, from = '', to = ''] = match;
+  return {
+    run: run === undefined ? session.position.run : Number(run),
+    ...(from === '' ? {} : { from: step(from) }),
+    ...(to === '' ? {} : { to: step(to) }),
+  };
+}
 
 export const events: Command = {
   name: 'events',
@@ -137,15 +154,16 @@ export const events: Command = {
   run(args, context): Output {
     const wanted = words(args);
     const kinds = wanted.filter((word) => word !== 'here').map(kindOf);
-    const { session } = context;
+    const { session, limits } = context;
     if (!session.isRunning) throw notRun();
     const { timeline } = session;
     const query = {
+      ...limits,
       ...(wanted.includes('here') ? { from: session.position } : {}),
       ...(kinds.length === 0 ? {} : { kinds }),
       limit: SHOWN + 1,
     };
-    const found = [...timeline.events.events(query)];
+    const found = [...allEvents(timeline, query)];
     const several = timeline.runs.length > 1;
     const rows = found
       .slice(0, SHOWN)

@@ -68,7 +68,7 @@ describe('exports', () => {
         for (const range of [{ run }, { run, from }, { run, from, to: from + 40 }])
           expect(bytes(short!, range)).toEqual(bytes(long!, range));
       }),
-      { numRuns: 20 },
+      { numRuns: 15 },
     );
   });
 
@@ -87,7 +87,7 @@ describe('exports', () => {
           expect(new Map([...sums].sort())).toEqual(new Map([...stacks(replay, { run })].sort()));
         }
       }),
-      { numRuns: 20 },
+      { numRuns: 15 },
     );
   });
 

@@ -75,20 +75,27 @@ Ctrl-C ends the recording where it is; what was recorded until then is a whole f
 
 Exit status: 0 all runs returned, 1 rejected or ended by an error, 2 wrong usage, 3 unreadable input, 130 ended by Ctrl-C.
 `,
-  replay: `Usage: bailout replay RECORDING [--run N | --runs FILTER] [--json] [--export FORMAT -o FILE]
+  replay: `Usage: bailout replay RECORDING [--run N | --runs FILTER] [--from STEP] [--to STEP] [--json]
+                                 [--export FORMAT -o FILE]
 
 Runs a recording again, makes sure that it is the same run to the last bit, and shows what happened in it.
 
-      --run N          the events of one run, counted from 0
+      --run N          the events of one run, counted from 0: the first 200, with --json all
       --runs FILTER    only the runs that it lets through: 'result == 2 && throws > 0', 'flows[1].bytes > 100'
                        (docs/debugger.md)
+      --from STEP      events and exports of one run from this step on
+      --to STEP        and before this one
       --json           machine-readable (docs/cli.md)
-      --export FORMAT  perfetto: JSON for Perfetto and chrome://tracing
+      --export FORMAT  all that happened, or of one run with --run, --from and --to:
+                       perfetto: JSON for Perfetto and chrome://tracing
                        csv: a line per event
                        folded: stacks with their instructions, for flame graphs
-  -o, --output FILE    where the export goes
+  -o, --output FILE    where the export goes; the file is there once it is whole
 
-Exit status: 0 it is the same run, 1 it is another, 2 wrong usage, 3 unreadable input.
+A recording keeps the first events of a run that makes many; the others are had by running it again, so that an export of a
+long run takes longer than the run. Ctrl-C ends it, and leaves no file.
+
+Exit status: 0 it is the same run, 1 it is another, 2 wrong usage, 3 unreadable input, 130 ended by Ctrl-C.
 `,
   shell: `Usage: bailout shell [SCRIPT] [--object FILE] [--json]
 

@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util';
 import type { ParseArgsConfig } from 'node:util';
 import { BailoutError } from '../../core/errors.ts';
 import { nearest } from '../../core/nearest.ts';
+import type { ExportFormat } from '../../core/trace/exports.ts';
+import { EXPORT_FORMATS } from '../../core/trace/exports.ts';
 import type { Profile } from '../../core/exceptions/profile.ts';
 import { PROFILES, isProfile } from '../../core/exceptions/profile.ts';
 
@@ -74,9 +76,6 @@ export interface RecordRequest extends Omit<RunRequest, 'command' | 'phases' | '
   readonly output: string;
 }
 
-export type ExportFormat = 'perfetto' | 'csv' | 'folded';
-export const EXPORT_FORMATS: readonly ExportFormat[] = ['perfetto', 'csv', 'folded'];
-
 export interface ReplayRequest {
   readonly command: 'replay';
   /** A recording. */
@@ -84,6 +83,9 @@ export interface ReplayRequest {
   readonly run?: number;
   /** Of many runs only those that it lets through: `throws > 0`. */
   readonly runs?: string;
+  /** Of one run the first step that is listed or exported, and the one after the last. */
+  readonly from?: number;
+  readonly to?: number;
   readonly exportTo?: { readonly format: ExportFormat; readonly path: string };
   readonly json: boolean;
 }
@@ -140,6 +142,8 @@ const OPTIONS: Readonly<Record<CommandName, NonNullable<ParseArgsConfig['options
   replay: {
     run: { type: 'string' },
     runs: { type: 'string' },
+    from: { type: 'string' },
+    to: { type: 'string' },
     export: { type: 'string' },
     output: { type: 'string', short: 'o' },
     json: { type: 'boolean' },
@@ -274,11 +278,16 @@ function replayRequest(file: string, values: Values): ReplayRequest {
     throw usage(`\`${wanted}\` is no export: ${EXPORT_FORMATS.join(', ')}.`, 'replay');
   if ((format === undefined) !== (path === undefined))
     throw usage('--export FORMAT and -o FILE go together.', 'replay');
+  const [from, to] = [step(values, 'from'), step(values, 'to')];
+  if ((from ?? to) !== undefined && run === undefined && format === undefined)
+    throw usage('--from and --to are steps of the run that --run N lists, or --export writes.', 'replay');
   return {
     command: 'replay',
     file,
     ...(run === undefined ? {} : { run: Number(run) }),
     ...(runs === undefined ? {} : { runs }),
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
     ...(format === undefined || path === undefined ? {} : { exportTo: { format, path } }),
     json: values['json'] === true,
   };
@@ -343,6 +352,13 @@ function maxSteps(word: string | undefined): number {
     throw usage(`--max-steps takes a number of instructions from 1 up, not \`${word}\`.`, 'run');
   }
   return steps;
+}
+
+function step(values: Values, name: 'from' | 'to'): number | undefined {
+  const word = text(values[name]);
+  if (word === undefined) return undefined;
+  if (!/^\d[\d_,]{0,18}$/.test(word)) throw usage(`--${name} takes a step, not \`${word}\`.`, 'replay');
+  return Number(word.replaceAll(/[_,]/g, ''));
 }
 
 function port(word: string | undefined): number {

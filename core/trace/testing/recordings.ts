@@ -62,11 +62,11 @@ export function endlessSource(): RecordingSource {
   return source('endless.bpf.o', object.bytes(), ['main']);
 }
 
-/** Many runs, which throw; a timer and a work queue run by themselves after some of them. */
+/** Many runs, all of which throw; a timer and a work queue run by themselves after some of them. */
 export function timersSource(runs: number): RecordingSource {
   const programs = ['throws_with_timer_armed', 'tree_node', 'throws_with_work_queued', 'callback_uses_maps'];
   const requests = Array.from({ length: runs }, (_, i) => programs[i % programs.length]!);
-  return { ...fileSource('resources', requests), scenario: { globals: { which: 1 } } };
+  return fileSource('resources', requests);
 }
 
 /** Two runs of a program to whose functions others are attached: pairs of a program and a function. */

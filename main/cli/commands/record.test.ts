@@ -1,5 +1,8 @@
 /** From `record` to `replay` and its exports. */
 import { expect, it } from 'vitest';
+import { zstd } from '../../compression.ts';
+import { writeRecording } from '../../../core/trace/file.ts';
+import { recordingOf, timersSource } from '../../../core/trace/testing/recordings.ts';
 import { parseRequest } from '../options.ts';
 import { testHost } from '../testing/host.ts';
 import { recordCommand } from './record.ts';
@@ -21,14 +24,19 @@ function capture(packets: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat([header, ...records]);
 }
 
-const host = testHost({ 'dns.pcap': capture([QUESTION, QUESTION.subarray(0, 20), QUESTION]) });
+const RUNS = timersSource(12);
+const host = testHost({
+  'dns.pcap': capture([QUESTION, QUESTION.subarray(0, 20), QUESTION]),
+  'whole.bailout': writeRecording(recordingOf(RUNS), zstd),
+  'short.bailout': writeRecording(recordingOf(RUNS, { limits: { flow: 9, calls: 9, rest: 9 } }), zstd),
+});
 
 async function command(...words: string[]): Promise<{ status: number; text: string }> {
   const before = host.text().length;
   const request = parseRequest(words);
   let status = -1;
   if (request.command === 'record') status = await recordCommand(request, host);
-  if (request.command === 'replay') status = replayCommand(request, host);
+  if (request.command === 'replay') status = await replayCommand(request, host);
   return { status, text: host.text().slice(before) };
 }
 
@@ -86,10 +94,67 @@ it('shows of many runs those that a filter lets through', async () => {
   await expect(refused).rejects.toMatchObject({ code: 'USAGE', hint: 'resutl == 2\n^' });
 });
 
+it('shows and exports what a recording only counted as if it had been kept', async () => {
+  const both = async (...words: string[]): Promise<string[]> => {
+    const texts: string[] = [];
+    for (const name of ['whole', 'short']) {
+      const { status, text } = await command('replay', `${name}.bailout`, ...words);
+      expect(status).toBe(0);
+      texts.push(text);
+      const file = host.made.get('out');
+      if (file !== undefined) texts[texts.length - 1] += new TextDecoder().decode(file);
+    }
+    return texts;
+  };
+  for (const words of [
+    ['--run', '9'],
+    ['--run', '9', '--from', '10', '--to', '2_0'],
+    ['--run', '9', '--json'],
+    ['--export', 'csv', '-o', 'out'],
+    ['--export', 'folded', '-o', 'out', '--run', '10'],
+    ['--export', 'perfetto', '-o', 'out', '--run', '9', '--from', '10', '--to', '30'],
+  ]) {
+    const [whole, short] = await both(...words);
+    expect(short).toBe(whole);
+  }
+  const { list } = JSON.parse((await command('replay', 'short.bailout', '--run', '9', '--json')).text) as {
+    list: { position: { run: number } }[];
+  };
+  expect(list.length).toBeGreaterThan(10);
+  expect(new Set(list.map(({ position }) => position.run))).toEqual(new Set([9]));
+  const none = await command('replay', 'short.bailout', '--run', '9', '--json', '--to', '1');
+  expect(JSON.parse(none.text)).toMatchObject({ list: [] });
+});
+
+it('leaves no file when an export is ended', async () => {
+  const begun = { ...host.beginFile('half') };
+  const interrupted = {
+    ...host,
+    beginFile: () => ({
+      ...begun,
+      append(bytes: Uint8Array) {
+        begun.append(bytes);
+        // As Ctrl-C: the newest listener is the export's.
+        process.listeners('SIGINT').at(-1)?.('SIGINT');
+      },
+    }),
+  };
+  const request = parseRequest(['replay', 'short.bailout', '--export', 'csv', '-o', 'half']);
+  const before = process.listenerCount('SIGINT');
+  expect(request.command === 'replay' && (await replayCommand(request, interrupted))).toBe(130);
+  expect(process.listenerCount('SIGINT')).toBe(before);
+  expect(host.made.has('half')).toBe(false);
+  expect(host.text()).toMatch(/half is not written\.\n$/);
+});
+
 it('says what it was used wrongly for', async () => {
   await expect(command('record', 'examples/deep-throw.bpf.o')).rejects.toThrow('-o FILE.bailout');
   await expect(command('replay', 'examples/deep-throw.json')).rejects.toThrow('no recording');
   await expect(command('replay', 'x', '--export', 'svg', '-o', 'y')).rejects.toThrow('perfetto, csv, folded');
   await expect(command('replay', 'x', '--run', '1', '--runs', 'fault')).rejects.toThrow('one of them is enough');
   await expect(command('replay', 'deep.bailout', '--run', '7')).rejects.toThrow('There is no run 7');
+  await expect(command('replay', 'x', '--from', '7')).rejects.toThrow('--from and --to are steps of the run');
+  await expect(command('replay', 'x', '--run', '0', '--to', 'end')).rejects.toThrow('--to takes a step, not `end`');
+  const csv = ['--export', 'csv', '-o', 'y'];
+  await expect(command('replay', 'short.bailout', ...csv, '--to', '7')).rejects.toThrow('say which');
 });

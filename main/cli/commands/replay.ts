@@ -3,48 +3,59 @@ import { BailoutError } from '../../../core/errors.ts';
 import { runsLike } from '../../../core/debugger/runs.ts';
 import { Session } from '../../../core/debugger/session.ts';
 import type { TraceEvent } from '../../../core/trace/events.ts';
-import { csv, folded } from '../../../core/trace/export-text.ts';
-import { perfettoJson } from '../../../core/trace/export-perfetto.ts';
 import { readRecording } from '../../../core/trace/file.ts';
+import { checked, historyOf } from '../../../core/trace/history.ts';
+import type { Range } from '../../../core/trace/history.ts';
 import type { RecordedRun, Recording } from '../../../core/trace/recording.ts';
 import { Replay } from '../../../core/trace/replay.ts';
 import { zstd } from '../../compression.ts';
 import type { ExitStatus, Host } from '../host.ts';
 import { ProgressLine } from '../progress.ts';
-import type { ExportFormat, ReplayRequest } from '../options.ts';
+import type { ReplayRequest } from '../options.ts';
+import { exportWatched } from './replay-export.ts';
 
-const EXPORTS: Readonly<Record<ExportFormat, (recording: Recording) => Iterable<string>>> = {
-  perfetto: perfettoJson,
-  csv,
-  folded,
-};
 /** Events that are shown of a run when it is asked for. */
 const SHOWN = 200;
+/** Characters that are written at once. */
+const WRITTEN = 65_536;
 
-export function replayCommand(request: ReplayRequest, host: Host): ExitStatus {
+export async function replayCommand(request: ReplayRequest, host: Host): Promise<ExitStatus> {
   const recording = readRecording(host.readFile(request.file), zstd);
-  if (request.run !== undefined && request.run >= recording.runs.length) {
-    throw new BailoutError(
-      'USAGE',
-      `There is no run ${request.run}: the recording has ${recording.runs.length}, counted from 0.`,
-    );
-  }
+  const range = rangeOf(request, recording);
   const line = host.terminal === undefined ? undefined : new ProgressLine('replaying', host.terminal);
   const timeline = new Replay(recording, { kernelBtf: host.kernelBtf() });
   timeline.prepare({ onProgress: (done, total) => line?.update(done, total) });
   line?.clear();
   const only = request.run === undefined ? filtered(timeline, request.runs, host) : [request.run];
-  if (request.exportTo !== undefined) {
-    const append = host.createFile(request.exportTo.path);
-    const encoder = new TextEncoder();
-    for (const piece of EXPORTS[request.exportTo.format](recording)) append(encoder.encode(piece));
+  if (request.exportTo !== undefined && !(await exportWatched(timeline, range, request.exportTo, host))) {
+    host.write(`${request.exportTo.path} is not written.\n`);
+    return 130;
   }
-  if (request.json) host.write(`${JSON.stringify(summaryJson(recording, request.run, only), null, 2)}\n`);
-  else
-    host.write(
-      `${summary(recording, request.run, only).join('\n')}\nThe replay is the recorded run, to the last bit.\n`,
-    );
+  const listed = request.run === undefined ? undefined : eventsIn(timeline, range);
+  if (request.json) {
+    for (const text of summaryJson(recording, only, listed)) host.write(text);
+  } else {
+    const text = summary(recording, only, listed).join('\n');
+    host.write(`${text}\nThe replay is the recorded run, to the last bit.\n`);
+  }
   return 0;
+}
+
+/** What is listed and exported. What is wrong with it is said before anything is run. */
+function rangeOf({ run, from, to }: ReplayRequest, { runs }: Recording): Range {
+  const range = {
+    ...(run === undefined ? {} : { run }),
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+  };
+  return checked(
+    runs.map(({ firstStep, lastStep }) => ({ from: firstStep, to: lastStep })),
+    range,
+  );
+}
+
+function* eventsIn(timeline: Replay, range: Range): Generator<TraceEvent, void> {
+  for (const piece of historyOf(timeline, range).pieces()) yield* piece;
 }
 
 /** The runs that `--runs` lets through; undefined for all. What is wrong with it is wrong with the command line. */
@@ -65,8 +76,8 @@ function filtered(timeline: Replay, filter: string | undefined, host: Host): rea
   }
 }
 
-/** A line per run, all or those that are asked for, and how much happened; of a single one, its events. */
-export function summary(recording: Recording, single?: number, only?: readonly number[]): string[] {
+/** A line per run, all or those that are asked for; then some events, or how much happened. */
+export function summary(recording: Recording, only?: readonly number[], listed?: Iterable<TraceEvent>): string[] {
   const { runs, events } = recording;
   const inputs = inputsOf(recording);
   const lines = [
@@ -79,16 +90,20 @@ export function summary(recording: Recording, single?: number, only?: readonly n
         `run ${index} · ${run.program}${run.what === 'program' ? '' : ` (${run.what})`} · ${result(run)} · ${steps(run)}${thrown(run)}${inputs[index] === undefined ? '' : ` · ${inputs[index]}`}`,
       );
   });
-  if (single === undefined) {
+  if (listed === undefined) {
     if (wanted?.size === 0) lines.push('None of them is like that.');
     const totals = Object.entries(events.totals()).filter(([, count]) => count > 0);
     lines.push(`events: ${totals.map(([kind, count]) => `${kind} ${count.toLocaleString('en')}`).join(', ')}`);
     return lines;
   }
-  const query = { from: { run: single, step: 0, phase: 0 }, to: { run: single + 1, step: 0, phase: 0 } };
-  const shown = [...events.events({ ...query, limit: SHOWN + 1 })];
-  for (const event of shown.slice(0, SHOWN)) lines.push(line(event));
-  if (shown.length > SHOWN || events.omitted(single) > 0) lines.push('… more: --export csv -o FILE');
+  let shown = 0;
+  for (const event of listed) {
+    if (++shown > SHOWN) {
+      lines.push('… more: --json, or --export csv -o FILE');
+      break;
+    }
+    lines.push(line(event));
+  }
   return lines;
 }
 
@@ -126,15 +141,18 @@ function inputsOf({ runs, source }: Recording): readonly (string | undefined)[] 
   return runs.map(({ what }) => (what === 'program' ? source.requests[request++]?.input : undefined));
 }
 
-/** The summary as data (docs/cli.md). */
-function summaryJson(recording: Recording, single: number | undefined, only: readonly number[] | undefined): unknown {
+/** The summary as data (docs/cli.md), in pieces: the list of a run is as long as the run. */
+function* summaryJson(
+  recording: Recording,
+  only: readonly number[] | undefined,
+  listed: Iterable<TraceEvent> | undefined,
+): Generator<string, void> {
   const { runs, events, complete, source } = recording;
   const inputs = inputsOf(recording);
   // The list of one run stands beside all runs.
-  const wanted = single === undefined && only !== undefined ? new Set(only) : undefined;
+  const wanted = listed === undefined && only !== undefined ? new Set(only) : undefined;
   const rows = runs.map((run, index) => ({ run, index })).filter(({ index }) => wanted?.has(index) !== false);
-  const query = { from: { run: single ?? 0, step: 0, phase: 0 }, to: { run: (single ?? -1) + 1, step: 0, phase: 0 } };
-  return {
+  const head = {
     object: source.objectName,
     complete,
     runs: rows.map(({ run, index }) => ({
@@ -149,14 +167,28 @@ function summaryJson(recording: Recording, single: number | undefined, only: rea
       ...(inputs[index] === undefined ? {} : { input: inputs[index] }),
     })),
     events: events.totals(),
-    ...(single === undefined
-      ? {}
-      : {
-          list: [...events.events(query)].map((event) => ({
-            ...event,
-            ...(event.value === undefined ? {} : { value: `0x${event.value.toString(16)}` }),
-            ...(event.args === undefined ? {} : { args: event.args.map((arg) => `0x${arg.toString(16)}`) }),
-          })),
-        }),
+  };
+  const text = JSON.stringify(head, null, 2);
+  if (listed === undefined) {
+    yield `${text}\n`;
+    return;
+  }
+  yield `${text.slice(0, text.lastIndexOf('\n'))},\n  "list": [`;
+  let items = '';
+  let count = 0;
+  for (const event of listed) {
+    items += `${count++ === 0 ? '' : ','}\n    ${JSON.stringify(eventJson(event), null, 2).replaceAll('\n', '\n    ')}`;
+    if (items.length < WRITTEN) continue;
+    yield items;
+    items = '';
+  }
+  yield `${items}${count === 0 ? '' : '\n  '}]\n}\n`;
+}
+
+function eventJson(event: TraceEvent): object {
+  return {
+    ...event,
+    ...(event.value === undefined ? {} : { value: `0x${event.value.toString(16)}` }),
+    ...(event.args === undefined ? {} : { args: event.args.map((arg) => `0x${arg.toString(16)}`) }),
   };
 }

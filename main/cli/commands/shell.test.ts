@@ -6,6 +6,7 @@ import { BailoutError } from '../../../core/errors.ts';
 import { zstd } from '../../compression.ts';
 import { bundledKernelBtf } from '../../kernel-btf.ts';
 import { PLAIN } from '../format/style.ts';
+import { testHost } from '../testing/host.ts';
 import { runScript } from './shell.ts';
 
 function play(script: string, json = false): { status: number; text: string } {
@@ -19,12 +20,7 @@ function play(script: string, json = false): { status: number; text: string } {
   };
   const host = { readFile, kernelBtf: bundledKernelBtf, writeFile: () => undefined, compression: zstd };
   const write = (piece: string): void => void (text += piece);
-  const status = runScript(
-    new Console(host),
-    script,
-    { json },
-    { ...host, write, style: PLAIN, createFile: () => () => undefined },
-  );
+  const status = runScript(new Console(host), script, { json }, { ...testHost(), ...host, write, style: PLAIN });
   return { status, text };
 }
 

@@ -10,6 +10,7 @@ export function commandHost(host: Host): CommandHost {
     readFile: (path) => host.readFile(path),
     kernelBtf: () => host.kernelBtf(),
     writeFile,
+    streamFile: (path, pieces) => streamFile(host, path, pieces),
     compression: zstd,
   };
 }
@@ -19,6 +20,17 @@ function writeFile(path: string, pieces: readonly Uint8Array[]): void {
     writeFileSync(path, pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
   } catch (cause) {
     throw new BailoutError('FILE_UNWRITABLE', `${path} cannot be written.`, { cause });
+  }
+}
+
+function streamFile(host: Host, path: string, pieces: Iterable<Uint8Array>): void {
+  const file = host.beginFile(path);
+  try {
+    for (const piece of pieces) file.append(piece);
+    file.finish();
+  } catch (error) {
+    file.abandon();
+    throw error;
   }
 }
 

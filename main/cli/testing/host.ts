@@ -28,6 +28,14 @@ export function testHost(files: Readonly<Record<string, Uint8Array | string>> = 
       made.set(path, new Uint8Array(0));
       return (bytes) => made.set(path, Buffer.concat([made.get(path) ?? new Uint8Array(0), bytes]));
     },
+    beginFile: (path) => {
+      const pieces: Uint8Array[] = [];
+      return {
+        append: (bytes) => void pieces.push(bytes),
+        finish: () => void made.set(path, Buffer.concat(pieces)),
+        abandon: () => undefined,
+      };
+    },
     kernelBtf: bundledKernelBtf,
     write: (text) => {
       written += text;
