@@ -33,9 +33,14 @@ const attached: fc.Arbitrary<Attachments> = fc
 const OTHERS = {
   cleanup: fileSource('cleanup', ['four_frames', 'callee_saved', 'four_frames']),
   timers: timersSource(9),
+  // The target throws in two of them.
+  'tail calls': {
+    ...fileSource('resources', ['tail_call', 'tail_target', 'tail_call']),
+    scenario: { maps: { targets: { slots: { '0': 'tail_target' } } } },
+  },
   loop: loopSource(3),
 };
-const what = fc.oneof(attached, fc.constantFrom('cleanup' as const, 'timers' as const, 'loop' as const));
+const what = fc.oneof(attached, fc.constantFrom(...(Object.keys(OTHERS) as (keyof typeof OTHERS)[])));
 
 function sourceOf(of: Attachments | keyof typeof OTHERS): RecordingSource {
   return typeof of === 'string' ? OTHERS[of] : attachedSource(of);
@@ -115,6 +120,16 @@ describe('exports', () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  it('have the target of a tail call in the place of its caller', () => {
+    const replay = new Replay(recordingOf(OTHERS['tail calls'], UNLIMITED), { kernelBtf });
+    const whole = stacks(replay, { run: 0 });
+    expect([...whole.keys()]).toEqual(['tail_call', 'tail_call;jump', 'tail_call;tail_target']);
+    const throws = [...replay.events.events({ kinds: ['throw'], to: { run: 1, step: 0, phase: 0 } })];
+    expect(throws).toHaveLength(1);
+    for (const { step } of throws.map(({ position }) => position))
+      expect([...stacks(replay, { run: 0, from: step, to: step + 1 }).keys()]).toEqual(['tail_call;tail_target']);
   });
 
   it('have what is held in the midst of a run', () => {

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { CollectorLimits } from '../../../core/trace/collect.ts';
 import { perfettoJson } from '../../../core/trace/export-perfetto.ts';
 import { csv, folded } from '../../../core/trace/export-text.ts';
-import { keptHistory } from '../../../core/trace/history.ts';
+import { EXPORT_FORMATS, exportBytes } from '../../../core/trace/exports.ts';
+import { historyOf, keptHistory } from '../../../core/trace/history.ts';
 import { LiveTimeline } from '../../../core/trace/live.ts';
 import type { RecordedRun, Recording } from '../../../core/trace/recording.ts';
 import type { TimelineRun } from '../../../core/trace/timeline.ts';
@@ -18,7 +19,7 @@ const GROUPS = Array.from({ length: 30 }, (_, group) => [1, 2, 3, 4].map((i) => 
 /** So few that most events are counted only. */
 const FEW: CollectorLimits = { flow: 5, calls: 7, rest: 6 };
 
-function recordingOf(seeds: readonly number[], limits?: CollectorLimits): Recording {
+function timelineOf(seeds: readonly number[], limits?: CollectorLimits): LiveTimeline {
   const programs = seeds.map((seed) => toProgram(world, generate(seed)));
   const facts = new Map(programs.map((program) => [program, verify(program, { profile: 'proposal', logLevel: 0 })]));
   const timeline = new LiveTimeline({
@@ -34,6 +35,11 @@ function recordingOf(seeds: readonly number[], limits?: CollectorLimits): Record
     // One that runs for too long is the last one, cut off.
     if (timeline.complete() !== 'end') break;
   }
+  return timeline;
+}
+
+function recordingOf(seeds: readonly number[], limits?: CollectorLimits): Recording {
+  const timeline = timelineOf(seeds, limits);
   const source = { objectName: 'world.bpf.o', objectBytes: new Uint8Array(), scenario: {}, requests: [], globals: [] };
   return {
     source: { ...source, maxSteps: 20_000 },
@@ -122,6 +128,45 @@ describe.each([
       expect([...stacks.values()].reduce((sum, steps) => sum + steps, 0)).toBe(stepsOf(recording));
       const names = new Set(recording.runs.map(({ program }) => program));
       for (const stack of stacks.keys()) expect(names).toContain(stack.split(';')[0]);
+    }
+  });
+});
+
+describe('exports of a timeline', () => {
+  const text = (timeline: LiveTimeline, range = {}): string[] =>
+    EXPORT_FORMATS.map((format) => Buffer.concat([...exportBytes(format, historyOf(timeline, range))]).toString());
+
+  it('are the same to the last byte, whether events were kept or only counted', () => {
+    for (const seeds of GROUPS) {
+      const [all, few] = [timelineOf(seeds), timelineOf(seeds, FEW)];
+      const before = few.position;
+      expect(few.events.omitted()).toBeGreaterThan(0);
+      expect(text(few)).toEqual(text(all));
+      expect(few.position).toEqual(before);
+      for (const [run, { first, last }] of all.runs.entries()) {
+        const from = Math.floor((first.step + (last?.step ?? first.step)) / 2);
+        expect(text(few, { run, from })).toEqual(text(all, { run, from }));
+      }
+    }
+  });
+
+  it('of the two parts of a run add up to its stacks', () => {
+    const stacksOf = (timeline: LiveTimeline, range: object): Map<string, number> =>
+      readFolded([...folded(historyOf(timeline, range))].join(''));
+    for (const seeds of GROUPS) {
+      const timeline = timelineOf(seeds, FEW);
+      for (const [run, { first, last }] of timeline.runs.entries()) {
+        if (last === undefined) continue;
+        const whole = stacksOf(timeline, { run });
+        for (let part = 1; part < 8; part++) {
+          const middle = first.step + Math.floor(((last.step - first.step) * part) / 8);
+          if (middle === first.step) continue;
+          const sums = stacksOf(timeline, { run, to: middle });
+          for (const [stack, steps] of stacksOf(timeline, { run, from: middle }))
+            sums.set(stack, (sums.get(stack) ?? 0) + steps);
+          expect(new Map([...sums].sort())).toEqual(new Map([...whole].sort()));
+        }
+      }
     }
   });
 });
