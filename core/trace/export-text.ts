@@ -12,7 +12,7 @@ export function* csv(history: History): Generator<string, void> {
 function row({ position, kind, program, insn, name, detail, value, resource, args }: TraceEvent): string {
   const { run, step, phase } = position;
   const first = `${run},${step},${phase},${kind},${cell(program)},${insn},${cell(name)},${cell(detail)}`;
-  const given = Array.from({ length: 5 }, (_, i) => number(args?.[i])).join(',');
+  const given = args === undefined ? ',,,,' : args.map(number).join(',');
   return `${first},${number(value)},${resource ?? ''},${given}\r\n`;
 }
 

@@ -28,7 +28,7 @@ export async function replayCommand(request: ReplayRequest, host: Host): Promise
   line?.clear();
   const only = request.run === undefined ? filtered(timeline, request.runs, host) : [request.run];
   if (request.exportTo !== undefined && !(await exportWatched(timeline, range, request.exportTo, host))) {
-    host.write(`${request.exportTo.path} is not written.\n`);
+    if (!request.json) host.write(`${request.exportTo.path} is not written.\n`);
     return 130;
   }
   const listed = request.run === undefined ? undefined : eventsIn(timeline, range);

@@ -5,8 +5,11 @@ import { Console } from '../../../core/commands/console.ts';
 import { BailoutError } from '../../../core/errors.ts';
 import { zstd } from '../../compression.ts';
 import { bundledKernelBtf } from '../../kernel-btf.ts';
+import { writeRecording } from '../../../core/trace/file.ts';
+import { recordingOf, timersSource } from '../../../core/trace/testing/recordings.ts';
 import { PLAIN } from '../format/style.ts';
 import { testHost } from '../testing/host.ts';
+import { commandHost } from '../shell/console-host.ts';
 import { runScript } from './shell.ts';
 
 function play(script: string, json = false): { status: number; text: string } {
@@ -85,5 +88,33 @@ describe('every command', () => {
     console.execute('start');
     console.execute('stepi', { interactive: true });
     expect(console.execute('', { interactive: true }).text).toContain('step 2');
+  });
+});
+
+describe('a command that takes long', () => {
+  const few = recordingOf(timersSource(40), { limits: { flow: 0, calls: 0, rest: 0 } });
+  const host = testHost({ 'few.bailout': writeRecording(few, zstd) });
+  const console = new Console(commandHost(host));
+  console.execute('replay few.bailout');
+  const given = (line: string, questions: number): unknown => {
+    let asked = 0;
+    try {
+      return console.execute(line, { limits: { isCancelled: () => ++asked > questions } }).data;
+    } catch (error) {
+      return error instanceof BailoutError ? error.code : error;
+    }
+  };
+
+  it('can be ended, and leaves neither a file nor another moment', () => {
+    console.execute('goto 7:0');
+    const here = console.session.position;
+    for (const line of ['export csv all.csv', 'events call return helper']) expect(given(line, 3)).toBe('CANCELLED');
+    expect(host.made.size).toBe(0);
+    expect(console.session.position).toEqual(here);
+    expect(given('export csv all.csv', Infinity)).toEqual({ file: 'all.csv', format: 'csv' });
+    const rows = new TextDecoder().decode(host.made.get('all.csv')).split('\r\n');
+    expect(rows).toHaveLength(few.events.length + few.events.omitted() + 2);
+    expect(given('events helper', Infinity)).toHaveLength(100);
+    expect(console.session.position).toEqual(here);
   });
 });
