@@ -57,10 +57,14 @@ function createFile(path: string): (bytes: Uint8Array) => void {
   return (bytes) => guarded(path, () => writeAll(descriptor, bytes));
 }
 
-/** Beside the file, under a name of its own until it is whole. What is no file (a pipe, a terminal) is written at once. */
+/**
+ * Beside the file, under a name of its own until it is whole. What is no file (a pipe, a terminal) is written at once, and so is what
+ * somebody else has opened (/dev/stdout).
+ */
 export function beginFile(path: string): FileUnderWay {
   const there = guarded(path, () => statSync(path, { throwIfNoEntry: false }));
-  if (there?.isFile() === false) return { append: createFile(path), finish: () => undefined, abandon: () => undefined };
+  if (there?.isFile() === false || path.startsWith('/dev/'))
+    return { append: createFile(path), finish: () => undefined, abandon: () => undefined };
   // What a link leads to is replaced, and not the link.
   const target = there === undefined ? path : guarded(path, () => realpathSync(path));
   const part = `${target}.${process.pid}.part`;
