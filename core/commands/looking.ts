@@ -355,7 +355,8 @@ const TOPICS: Readonly<Record<string, Topic>> = {
   output: {
     summary: 'what programs have printed and sent up to now',
     show(session) {
-      const data = session.machine.kernel.output.map(({ kind, text, map, bytes }) => ({
+      const { lines, earlier } = session.machine.kernel.output.newest();
+      const data = lines.map(({ kind, text, map, bytes }) => ({
         kind,
         // Records are bytes, not text.
         text: bytes === undefined ? text : Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' '),
@@ -365,7 +366,10 @@ const TOPICS: Readonly<Record<string, Topic>> = {
         text:
           data.length === 0
             ? 'Nothing yet.'
-            : data.map(({ map, text }) => `${map === undefined ? '' : `${map}: `}${text}`).join('\n'),
+            : [
+                ...(earlier === 0 ? [] : [`… after ${earlier.toLocaleString('en')} lines more: go back to see them`]),
+                ...data.map(({ map, text }) => `${map === undefined ? '' : `${map}: `}${text}`),
+              ].join('\n'),
         data,
       };
     },

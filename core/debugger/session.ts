@@ -25,7 +25,6 @@ import { watchpoint } from './watchpoints.ts';
 import type { Written } from './who-wrote.ts';
 import { whoWrote } from './who-wrote.ts';
 
-
 export type Direction = 'forwards' | 'backwards';
 
 /** Why the session stands where it stands. */

@@ -398,14 +398,14 @@ describe('determinism', () => {
         object,
         kernel.time,
         kernel.ledger.held(),
-        kernel.output.length,
+        kernel.output.total,
         call(kernel, 'ringbuf_query', ring.address, 3n),
       ];
     };
     const first = run();
     kernel.restore(checkpoint);
     expect(kernel.ledger.held()).toEqual([]);
-    expect(kernel.output).toEqual([]);
+    expect(kernel.output.newest().lines).toEqual([]);
     expect(run()).toEqual(first);
     expect(ring).toBeInstanceOf(RingBufferMap);
   });

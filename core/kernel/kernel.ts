@@ -33,6 +33,8 @@ import { MapStore } from './maps/store.ts';
 import type { MapStoreCheckpoint } from './maps/store.ts';
 import type { Fault, Memory, MemoryCheckpoint } from './memory.ts';
 import { describeFault } from './memory.ts';
+import type { OutputState } from './output.ts';
+import { Output } from './output.ts';
 import type { WorldCheckpoint } from './objects/world.ts';
 import { World } from './objects/world.ts';
 import { dropReference } from './release.ts';
@@ -60,8 +62,9 @@ export interface KernelState {
   readonly cpu: number;
   readonly tailCalls: number;
   readonly running: number;
-  readonly outputLength: number;
-  readonly output: OutputLine[];
+  /** Runs that were begun. */
+  readonly runs: number;
+  readonly output: OutputState;
   readonly answered: readonly (readonly [string, number])[];
 }
 
@@ -100,9 +103,11 @@ export class Kernel {
   readonly #answers: ReadonlyMap<string, readonly AnswerScenario[]>;
   #answered = new Map<string, number>();
   #running = -1;
-  /** Shared with checkpoints: only ever appended to. */
-  #output: OutputLine[] = [];
-  #outputLength = 0;
+  /** What programs have said. */
+  readonly output = new Output();
+  /** Instructions that the run has executed: the machine says so whenever it calls. */
+  step = 0;
+  #runs = 0;
   readonly #scratch: number;
   #callName = '';
   #callProgram = '';
@@ -164,6 +169,7 @@ export class Kernel {
   /** Begins a run: what the ledger holds now is not the program's. */
   begin(program: Program): void {
     this.running = program;
+    this.#runs++;
     this.tailCalls = 0;
     this.ledger.begin();
   }
@@ -339,13 +345,17 @@ export class Kernel {
 
   // ---- output ---------------------------------------------------------------------------------------------------------
 
-  get output(): readonly OutputLine[] {
-    return this.#ownOutput();
-  }
-
-  print(line: OutputLine): void {
-    this.#ownOutput().push(line);
-    this.#outputLength++;
+  print({ kind, text, map, bytes, at }: OutputLine): void {
+    const line = {
+      kind,
+      text,
+      at,
+      run: Math.max(this.#runs - 1, 0),
+      step: this.step,
+      ...(map === undefined ? {} : { map }),
+      ...(bytes === undefined ? {} : { bytes }),
+    };
+    this.output.push(line);
     this.observer.printed?.(line);
   }
 
@@ -354,12 +364,6 @@ export class Kernel {
     const { observer } = this;
     if (observer.mapChanged !== undefined) observer.mapChanged(map, operation, this.memory.pointer(place()));
     else observer.mapCounted?.();
-  }
-
-  /** After going back the lines that came later are those of other checkpoints still. */
-  #ownOutput(): OutputLine[] {
-    if (this.#output.length > this.#outputLength) this.#output = this.#output.slice(0, this.#outputLength);
-    return this.#output;
   }
 
   // ---- checkpoints ----------------------------------------------------------------------------------------------------
@@ -382,9 +386,8 @@ export class Kernel {
       cpu: this.cpu,
       tailCalls: this.tailCalls,
       running: this.#running,
-      // Lines are only ever appended: checkpoints share the array and remember how far it went.
-      outputLength: this.#outputLength,
-      output: this.#output,
+      runs: this.#runs,
+      output: this.output.checkpoint(),
       answered: [...this.#answered],
     };
   }
@@ -402,8 +405,8 @@ export class Kernel {
     this.cpu = checkpoint.cpu;
     this.tailCalls = checkpoint.tailCalls;
     this.#running = checkpoint.running;
-    this.#output = checkpoint.output;
-    this.#outputLength = checkpoint.outputLength;
+    this.#runs = checkpoint.runs;
+    this.output.restore(checkpoint.output);
     this.#answered = new Map(checkpoint.answered);
   }
 

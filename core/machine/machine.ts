@@ -185,6 +185,7 @@ export class Machine {
   start(program: Program, context: bigint): void {
     this.memory.view.setBigUint64(STEP, 0n, true);
     this.#ticked = 0;
+    this.kernel.step = 0;
     this.#unwinding.clear();
     this.#begin(program, 0, [context]);
   }
@@ -337,6 +338,7 @@ export class Machine {
     this.#attachments.state = checkpoint.attachments;
     this.#end = checkpoint.end;
     this.#ticked = checkpoint.ticked;
+    this.kernel.step = checkpoint.ticked;
     this.#stoppedAt = -1;
     this.#programs.state = checkpoint.programs;
   }
@@ -439,6 +441,7 @@ export class Machine {
     const step = this.step;
     if (step !== this.#ticked) {
       this.kernel.tick(step - this.#ticked);
+      this.kernel.step = step;
       this.#ticked = step;
     }
   }

@@ -63,7 +63,9 @@ export interface RunResult {
   /** The exception callback that ran last. */
   readonly callback?: { readonly subprogram: number; readonly name: string; readonly how: 'call' | 'tag' };
   readonly ledger: { readonly before: readonly LedgerEntry[]; readonly after: readonly LedgerEntry[] };
+  /** The newest of what it said; before that there were so many lines more. */
   readonly output: readonly OutputLine[];
+  readonly earlierOutput: number;
   readonly async: readonly AsyncRun[];
   /** Why it did not return, or what it left behind. */
   readonly fault?: Pick<MachineFault, 'code' | 'message'> & Partial<MachineFault>;
@@ -108,7 +110,8 @@ export function runProgram(request: RunRequest): RunResult {
   return {
     ...result,
     steps: machine.step,
-    output: kernel.output,
+    output: kernel.output.newest().lines,
+    earlierOutput: kernel.output.newest().earlier,
     async,
     ...(fault === undefined ? {} : { fault }),
   };

@@ -30,7 +30,10 @@ export interface OutputLine {
   readonly text: string;
 }
 
+/** The newest lines up to the present moment. */
 export interface OutputPage {
   readonly total: number;
+  /** Lines before these, which are not kept: they are there when one goes back to them. */
+  readonly earlier: number;
   readonly lines: readonly OutputLine[];
 }

@@ -4,14 +4,10 @@ import { changeMap, mapNamed } from '../commands/world.ts';
 import { mapTypeNames } from '../kernel/tables/map-types.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { MapPage, MapSummary, OutputPage } from '../protocol/maps.ts';
-import { eventCode } from '../trace/events.ts';
-import type { EventIndex } from '../trace/events.ts';
-import { comparePositions } from '../trace/timeline.ts';
 import type { Desk } from './desk.ts';
 
 /** Rows of one page at most. */
 const MAX_ROWS = 1000;
-const PRINT = eventCode('print');
 
 function machineOf({ session }: Desk): Machine {
   return session.isRunning ? session.machine : session.liveTimeline().machine;
@@ -53,42 +49,22 @@ export function editMap(desk: Desk, name: string, key: string, value: string | u
 
 // ---- output -----------------------------------------------------------------------------------------------------------
 
-const printRows = new WeakMap<EventIndex, { length: number; readonly rows: number[] }>();
-
-/** Rows of what was printed, over all runs; looked for once, and then where events were added. */
-function rowsOfPrints(events: EventIndex): readonly number[] {
-  const known = printRows.get(events) ?? { length: 0, rows: [] };
-  printRows.set(events, known);
-  const { rest } = events;
-  for (; known.length < rest.length; known.length++)
-    if (rest.columns.kind[known.length] === PRINT) known.rows.push(known.length);
-  return known.rows;
-}
-
+/** What was said up to now, the newest lines of it. */
 export function outputPage(desk: Desk, from: number, count: number): OutputPage {
-  if (!desk.isRunning) return { total: 0, lines: [] };
-  const { timeline, machine, position } = desk.session;
-  const { rest, names } = timeline.events;
-  const rows = rowsOfPrints(timeline.events);
-  let total = 0;
-  for (let high = rows.length; total < high;) {
-    const middle = (total + high) >> 1;
-    if (comparePositions(rest.position(rows[middle]!), position) < 0) total = middle + 1;
-    else high = middle;
-  }
+  if (!desk.isRunning) return { total: 0, earlier: 0, lines: [] };
+  const { lines, earlier } = desk.session.machine.kernel.output.newest();
   const start = Math.max(from, 0);
-  // Where each line is among the events, the kernel has the whole of it.
-  const { output } = machine.kernel;
-  const isWhole = output.length === total;
-  const lines = rows.slice(start, Math.min(start + Math.max(count, 0), start + MAX_ROWS, total)).map((row, i) => {
-    const event = rest.event(row, names);
-    const line = isWhole ? output[start + i] : undefined;
-    const bytes = line?.bytes;
-    const stream = line?.map === undefined ? event.name : `${event.name} ${line.map}`;
-    const text = bytes === undefined ? (line?.text ?? event.detail) : hexText(bytes);
-    return { position: event.position, stream, text };
-  });
-  return { total, lines };
+  return {
+    total: lines.length,
+    earlier,
+    lines: lines
+      .slice(start, start + Math.min(Math.max(count, 0), MAX_ROWS))
+      .map(({ kind, text, map, bytes, run, step }) => ({
+        position: { run, step, phase: 0 },
+        stream: map === undefined ? kind : `${kind} ${map}`,
+        text: bytes === undefined ? text : hexText(bytes),
+      })),
+  };
 }
 
 function hexText(bytes: Uint8Array): string {

@@ -2,6 +2,7 @@
  * The states that a timeline keeps to reach others from, within a budget of memory. When there are too many, those that stay lie evenly
  * over the work of going through all runs, so that nothing is far from one, be it in one long run or among thousands of short ones.
  */
+import { outputBytes } from '../kernel/output.ts';
 import type { MachineCheckpoint } from '../machine/machine.ts';
 import type { PageTree } from '../machine/page-tree.ts';
 import { pageTreeBytes } from '../machine/page-tree.ts';
@@ -170,5 +171,9 @@ export class Checkpoints {
 
 export function costOf(checkpoint: MachineCheckpoint, before: MachineCheckpoint | undefined): number {
   const tree = checkpoint.kernel.memory as PageTree;
-  return CHECKPOINT_BYTES + pageTreeBytes(tree, before?.kernel.memory as PageTree | undefined);
+  return (
+    CHECKPOINT_BYTES +
+    pageTreeBytes(tree, before?.kernel.memory as PageTree | undefined) +
+    outputBytes(checkpoint.kernel.output, before?.kernel.output)
+  );
 }

@@ -22,7 +22,7 @@ function hashBesideMemory({ kernel, waiting, unwinding }: MachineState<KernelSta
     kernel.cpu,
     kernel.tailCalls,
     kernel.running,
-    kernel.outputLength,
+    kernel.output.total,
     kernel.random,
     kernel.answered,
     waiting,

@@ -62,6 +62,7 @@ export function simulate(simulation: Simulation): RunReport {
     steps: result.steps,
     ledger: result.ledger,
     output: result.output,
+    ...(result.earlierOutput === 0 ? {} : { earlierOutput: result.earlierOutput }),
     async: result.async,
     ...(result.fault === undefined ? {} : { error: result.fault }),
   };

@@ -33,6 +33,8 @@ export interface RunReport {
   readonly steps: number;
   readonly ledger: { readonly before: readonly LedgerEntry[]; readonly after: readonly LedgerEntry[] };
   readonly output: readonly OutputLine[];
+  /** Lines before these, of a program that said too much to keep it all. */
+  readonly earlierOutput?: number;
   /** Timers and work queues that the program armed, and that ran after it. */
   readonly async: readonly AsyncRun[];
   /** Why it did not return. */
@@ -112,6 +114,8 @@ export interface RunJson {
   /** Every throw of the run, phase by phase. */
   readonly throws: readonly ThrowJson[];
   readonly ledger: { readonly before: readonly HeldJson[]; readonly after: readonly HeldJson[] };
+  /** Lines that came before those in `output`; absent when all are there. */
+  readonly earlierOutput?: number;
   readonly output: readonly {
     readonly kind: string;
     readonly text: string;
@@ -146,6 +150,7 @@ export function runJson(report: RunReport): RunJson {
     })),
     throws: (report.throws ?? []).map(throwJson),
     ledger: { before: report.ledger.before.map(held), after: report.ledger.after.map(held) },
+    ...(report.earlierOutput === undefined ? {} : { earlierOutput: report.earlierOutput }),
     output: report.output.map(({ kind, text, map, bytes }) => ({
       kind,
       text,
@@ -189,7 +194,10 @@ export function formatRun(report: RunReport, style: Style, phases = false): stri
     if (report.error.insn !== undefined) out.push(...sourceFrame(program, report.error.insn, style));
   }
   if (report.output.length > 0) {
-    out.push('', style.bold('Output'), ...report.output.map((line) => `  ${outputLine(line, style)}`));
+    out.push('', style.bold('Output'));
+    const { earlierOutput = 0 } = report;
+    if (earlierOutput > 0) out.push(style.dim(`  … after ${count(earlierOutput, 'line')} more`));
+    out.push(...report.output.map((line) => `  ${outputLine(line, style)}`));
   }
   out.push('');
   const steps = style.dim(`after ${count(report.steps, 'instruction')}`);
