@@ -5,10 +5,10 @@ import { Session } from '../debugger/session.ts';
 import type { EventKind, TraceEvent } from '../trace/events.ts';
 import { EVENT_KINDS } from '../trace/events.ts';
 import { allEvents } from '../trace/all-events.ts';
-import { EXPORTERS, EXPORT_FORMATS, exportBytes } from '../trace/exports.ts';
+import { EXPORT_FORMATS, exportBytes } from '../trace/exports.ts';
 import { readRecording, writeRecording } from '../trace/file.ts';
 import type { Range } from '../trace/history.ts';
-import { historyOf, keptHistory } from '../trace/history.ts';
+import { historyOf } from '../trace/history.ts';
 import type { Recording } from '../trace/recording.ts';
 import { record } from '../trace/recording.ts';
 import { Replay } from '../trace/replay.ts';
@@ -100,11 +100,6 @@ const replay: Command = {
     };
   },
 };
-
-/** Exports of a recording alone: of what it keeps. All that happened in a session: {@link historyOf} its timeline. */
-export const EXPORTS: Readonly<Record<string, (recording: Recording) => Iterable<string>>> = Object.fromEntries(
-  EXPORT_FORMATS.map((format) => [format, (recording: Recording) => EXPORTERS[format](keptHistory(recording))]),
-);
 
 const exportCommand: Command = {
   name: 'export',

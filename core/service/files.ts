@@ -1,6 +1,6 @@
 /** Opening what is dropped or chosen, and saving. What a file is shows in its bytes. A file that is none changes nothing. */
 import { BailoutError } from '../errors.ts';
-import { EXPORTS, recordingOf, rememberObject } from '../commands/recordings.ts';
+import { recordingOf, rememberObject } from '../commands/recordings.ts';
 import { chooseCaptured } from '../commands/packets.ts';
 import { Session } from '../debugger/session.ts';
 import { loadObject } from '../object/object.ts';
@@ -8,10 +8,13 @@ import type { Scenario } from '../kernel/scenario.ts';
 import { parseScenario, withCapturedPacket } from '../kernel/scenario-file.ts';
 import type { DroppedFile } from '../protocol/api.ts';
 import { refusalOfSize } from '../protocol/files.ts';
+import { joined } from '../trace/bytes.ts';
+import { EXPORT_FORMATS, exportBytes } from '../trace/exports.ts';
 import { readRecording, writeRecording } from '../trace/file.ts';
+import { historyOf } from '../trace/history.ts';
 import { Replay } from '../trace/replay.ts';
 import type { Desk } from './desk.ts';
-import { stopView } from './desk.ts';
+import { notRunning, stopView } from './desk.ts';
 import { verificationOf } from './verifier-view.ts';
 import { exampleOf } from './examples.ts';
 
@@ -156,18 +159,33 @@ const ENDINGS: Readonly<Record<'perfetto' | 'csv' | 'folded', string>> = {
   folded: 'folded',
 };
 
+/** More than this does not go through a page: what is written to disk as it comes may be of any size. */
+const MAX_EXPORT = 256 * 1024 * 1024;
+
+/** All that happened in the session's runs. What is not kept is run again, which may take long: it can be given up. */
 export function exported(desk: Desk, format: 'perfetto' | 'csv' | 'folded'): DroppedFile {
-  const pieces = EXPORTS[format];
-  if (pieces === undefined) throw new BailoutError('USAGE', `There is no format \`${String(format)}\`.`);
-  return desk.silently(`writing ${format}`, () => {
-    const encoder = new TextEncoder();
-    const parts = Array.from(pieces(recordingOf(desk.context)), (piece) => encoder.encode(piece));
-    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      bytes.set(part, at);
-      at += part.length;
+  if (!EXPORT_FORMATS.includes(format)) throw new BailoutError('USAGE', `There is no format \`${String(format)}\`.`);
+  if (!desk.isRunning) throw notRunning();
+  const { timeline } = desk.session;
+  const parts = desk.work(`writing ${format}`, (limits) => {
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    for (const part of exportBytes(format, historyOf(timeline, {}, limits))) {
+      parts.push(part);
+      size += part.length;
+      if (size > MAX_EXPORT) throw tooLarge(format);
     }
-    return { name: `${baseOf(desk)}.${ENDINGS[format]}`, bytes };
+    return parts;
   });
+  return { name: `${baseOf(desk)}.${ENDINGS[format]}`, bytes: joined(parts) };
+}
+
+function tooLarge(format: string): BailoutError {
+  return new BailoutError(
+    'EXPORT_TOO_LARGE',
+    `What happened takes more than ${MAX_EXPORT / 2 ** 20} MB as ${format}.`,
+    {
+      hint: `In the terminal, \`export ${format} FILE STEP..STEP\` writes a part of it; \`bailout replay\` writes all of a saved recording.`,
+    },
+  );
 }
