@@ -23,6 +23,7 @@ import { Collector } from './collect.ts';
 import { EventIndex } from './events.ts';
 import type { Place } from './near.ts';
 import { NearPlace } from './near.ts';
+import { Pace } from './pace.ts';
 import type { BackwardHost } from './search-backward.ts';
 import { searchBackward } from './search-backward.ts';
 import { presentHash, stateHash } from './state-hash.ts';
@@ -97,8 +98,7 @@ export class LiveTimeline implements Timeline {
   readonly #programs = new Set<Program>();
   readonly #kept: Checkpoints;
   readonly #near = new NearPlace();
-  /** Since the last checkpoint: how long how many instructions took. */
-  #lately = { ms: 0, steps: 0 };
+  readonly #pace = new Pace();
   readonly #options: LiveOptions;
   #run = 0;
   /** The state after the last run was over and user space has read its buffers: where the next begins. */
@@ -306,8 +306,7 @@ export class LiveTimeline implements Timeline {
     // At the last phases of an unwinding that ends at `until` nothing is left to execute.
     const since = performance.now();
     const stop = machine.run({ fuel: Math.max(ceiling - before, 1), phases: true, breakHere: false });
-    this.#lately.ms += performance.now() - since;
-    this.#lately.steps += machine.step - before;
+    this.#pace.add(performance.now() - since, machine.step - before);
     this.#piece = ceiling - before >= PIECE && Date.now() - began <= PIECE_MS ? LONGEST_PIECE : PIECE;
     if (isNew) this.#frontier = this.position;
     this.#keep();
@@ -523,9 +522,7 @@ export class LiveTimeline implements Timeline {
     if (before !== undefined && comparePositions(before.position, position) === 0) return;
     const { workBefore, first } = this.#runs[position.run]!;
     const checkpoint = machine.checkpoint();
-    const { ms, steps } = this.#lately;
-    this.#lately = { ms: 0, steps: 0 };
-    this.#kept.add(position, workBefore + position.step - first.step, checkpoint, steps === 0 ? 0 : ms / steps);
+    this.#kept.add(position, workBefore + position.step - first.step, checkpoint, this.#pace.takeAverage());
     this.#options.onKept?.(position, () => stateHash(checkpoint));
   }
 
@@ -571,7 +568,7 @@ export class LiveTimeline implements Timeline {
 
   /** Where the way to a moment is long, a place shortly before it is remembered. False when it was cancelled. */
   #layNear(target: Position, limits: Patience): boolean {
-    const step = this.#near.stepBefore(target, this.position);
+    const step = this.#near.stepBefore(target, this.position, this.#pace.msPerStep);
     if (step === undefined) return true;
     if (this.#forward(ANYTHING, { run: target.run, step, phase: 0 }, limits, 'run') === 'cancelled') return false;
     const { position, machine } = this;

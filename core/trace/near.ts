@@ -11,19 +11,23 @@ export interface Place {
   readonly checkpoint: MachineCheckpoint;
 }
 
-/** What runs again from further away than this takes noticeably long. */
-const FAR = 1_000_000;
-/** So many instructions before where somebody goes. */
-const BEFORE = 4096;
+/** What takes longer to run again than this is noticed when it comes with each step back. */
+const FAR_MS = 2;
+/** What may be run again for a step: few instructions, and fewer where they are slow. */
+const BEFORE_MS = 0.5;
+const MOST_BEFORE = 4096;
+const LEAST_BEFORE = 16;
 
 export class NearPlace {
   /** The machine keeps one moment aside: the newest. */
   #place: Place | undefined;
 
-  /** Where to take one on the way to a moment; undefined when the way is short. */
-  stepBefore(target: Position, from: Position): number | undefined {
-    const start = from.run === target.run ? from.step : target.step;
-    return target.step - start > FAR ? target.step - BEFORE : undefined;
+  /** Where to take one on the way to a moment; undefined when the way is short. `msPerStep`: how long instructions take. */
+  stepBefore(target: Position, from: Position, msPerStep: number): number | undefined {
+    const way = target.step - (from.run === target.run ? from.step : target.step);
+    if (way * msPerStep <= FAR_MS) return undefined;
+    const before = Math.min(Math.max(Math.floor(BEFORE_MS / msPerStep), LEAST_BEFORE), MOST_BEFORE);
+    return way > before ? target.step - before : undefined;
   }
 
   /** Remembers where the machine stands. */

@@ -190,11 +190,11 @@ const SPECS: readonly LoopSpec[] = [
       'r4 = 0',
       'call 2',
     ],
-    maps: { large: { type: 1, key_size: 4, value_size: 64, max_entries: 65_536 } },
+    maps: { large: { type: 1, key_size: 4, value_size: 8, max_entries: 65_536 } },
   },
   {
     name: 'random stores',
-    what: 'stores to places of a 32 MiB array that chance chooses',
+    what: 'stores to places of a 16 MiB array that chance chooses',
     before: [
       '*(u32 *)(r10 -4) = 0',
       'r1 = map:wide',
@@ -205,8 +205,8 @@ const SPECS: readonly LoopSpec[] = [
       'r6 = 1',
       'r7 = 5',
     ],
-    body: [...RANDOM, 'r1 = r6', 'r1 &= 33554424', 'r2 = r9', 'r2 += r1', '*(u64 *)(r2 +0) = r6'],
-    maps: { wide: { type: 2, key_size: 4, value_size: 33_554_432, max_entries: 1 } },
+    body: [...RANDOM, 'r1 = r6', 'r1 &= 16777208', 'r2 = r9', 'r2 += r1', '*(u64 *)(r2 +0) = r6'],
+    maps: { wide: { type: 2, key_size: 4, value_size: 16_777_216, max_entries: 1 } },
   },
   {
     name: 'mixed',
