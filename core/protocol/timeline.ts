@@ -10,6 +10,9 @@ import type { Position, RunSummary } from './state.ts';
 export interface CallSpan {
   readonly from: number;
   readonly to: number;
+  /** It began earlier, or goes on, beyond what is known: nobody has looked when. */
+  readonly startsBefore?: true;
+  readonly endsAfter?: true;
   readonly depth: number;
   readonly name: string;
   readonly kind: 'program' | 'subprogram' | 'callback' | 'exception' | 'attached';
@@ -32,6 +35,9 @@ export interface ResourceSpan {
   readonly from: number;
   /** Absent when it was never let go. */
   readonly to?: number;
+  /** As of a {@link CallSpan}. */
+  readonly startsBefore?: true;
+  readonly endsAfter?: true;
   readonly id: number;
   readonly row: number;
   readonly name: string;
@@ -70,9 +76,9 @@ export interface TimelineView {
   readonly resourceRows: number;
   readonly throws: readonly ThrowSpan[];
   readonly marks: readonly TimelineMark[];
-  /** Events in so many equal stretches of `from` to `to`: for the minimap, and where single ones were not kept. */
+  /** Events in so many equal stretches of `from` to `to`: for the minimap, and where single ones are too many. */
   readonly density: readonly number[];
-  /** Where single events were counted only. */
+  /** From here on single events were only counted, and are too many to be had again: closer views have them. */
   readonly countedFrom?: number;
 }
 
@@ -83,6 +89,8 @@ export interface RangeSummary {
   readonly acquired: number;
   readonly released: number;
   readonly throws: number;
+  /** Some events were only counted, and are too many to be had again: nobody knows of whose functions they are. */
+  readonly isCounted?: true;
 }
 
 export interface EventRow {

@@ -12,7 +12,8 @@ import { comparePositions } from '../trace/timeline.ts';
 import { Replay } from '../trace/replay.ts';
 import { cancelled } from './answers.ts';
 import type { ServiceHost } from './host.ts';
-import { RunIndexes } from './run-index.ts';
+import { RunIndexes } from './run-indexes.ts';
+import type { Again } from './run-parts.ts';
 
 /** Between two messages about how far something has come. */
 const PROGRESS_MS = 100;
@@ -51,7 +52,7 @@ export class Desk {
   /** Files that came from a page: commands find them by their names. */
   readonly files = new Map<string, Uint8Array>();
 
-  constructor(host: ServiceHost) {
+  constructor(host: ServiceHost, again?: Again) {
     this.host = host;
     const commandHost: CommandHost = {
       readFile: (path) => this.files.get(path) ?? host.readFile(path),
@@ -60,7 +61,7 @@ export class Desk {
       compression: host.compression,
     };
     this.console = new Console(commandHost);
-    this.runs = new RunIndexes(() => this.session.timeline);
+    this.runs = new RunIndexes(() => this.session.timeline, again);
   }
 
   /** Whether the recording that is looked at has its end. */

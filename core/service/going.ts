@@ -99,7 +99,7 @@ function looksForAny({ breakpoints, watchpoints }: Session): boolean {
 function nearestThrow(desk: Desk, from: Position, direction: Direction): Position | undefined {
   desk.complete();
   const index = desk.runs.of(from.run);
-  const steps = index.throwSteps;
+  const steps = index.throws.steps;
   const at = index.throwBefore(from.step);
   if (direction === 'forwards') {
     const step = steps[at + 1];

@@ -17,18 +17,19 @@ import type { ResourceRows, RunIndex } from './run-index.ts';
 const MAX_GONE = 300;
 
 export function resourcesView(session: Session, index: RunIndex): ResourcesView {
-  const { machine, timeline, position } = session;
+  const { machine, position } = session;
+  const { events } = index;
   const held = machine.kernel.ledger.held();
   const ids = new Set(held.map(({ id }) => id));
-  const { gone, earlier } = goneBefore(session, index, position, ids);
+  const { gone, earlier } = goneBefore(index, position, ids);
   const resources = [
     ...held.map((entry) => heldView(session, index, entry)),
     ...gone.map((rows) =>
       goneView(
         session.object,
         machine,
-        timeline.events.rest.event(rows.acquired, timeline.events.names),
-        eventAt(session, rows.gone),
+        events.rest.event(rows.acquired, events.names),
+        rows.gone < 0 ? undefined : events.rest.event(rows.gone, events.names),
       ),
     ),
   ].sort((a, b) => a.id - b.id);
@@ -36,18 +37,13 @@ export function resourcesView(session: Session, index: RunIndex): ResourcesView 
   return { resources, before, now: held.length, ...(earlier === 0 ? {} : { earlier }) };
 }
 
-function eventAt({ timeline }: Session, row: number): TraceEvent | undefined {
-  return row < 0 ? undefined : timeline.events.rest.event(row, timeline.events.names);
-}
-
 /** What was acquired before now and is not held any more; the newest of it, and how many there are beside. */
 function goneBefore(
-  { timeline }: Session,
   index: RunIndex,
   now: Position,
   held: ReadonlySet<number>,
 ): { readonly gone: readonly ResourceRows[]; readonly earlier: number } {
-  const { rest } = timeline.events;
+  const { rest } = index.events;
   const { resources } = index;
   let low = 0;
   let high = resources.length;
@@ -74,7 +70,7 @@ function heldView(session: Session, index: RunIndex, entry: LedgerEntry): Resour
   const { machine } = session;
   const frames = machine.frames();
   const rows = index.resource(entry.id);
-  const position = rows === undefined ? undefined : session.timeline.events.rest.position(rows.acquired);
+  const position = rows === undefined ? undefined : index.events.rest.position(rows.acquired);
   const next = isUnwinding(machine) ? machine.unwinding?.steps[machine.phase] : undefined;
   const isNext = next?.kind === 'release' && next.resource.id === entry.id;
   const holder = entry.before ? undefined : holderOf(machine, frames, entry);

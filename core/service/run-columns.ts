@@ -1,13 +1,18 @@
 /**
  * A run as lanes of a picture: functions by depth, calls of the kernel, resources, throws. Made once for each run, from its events; a
  * picture of any part of it then costs as much as it has pixels.
+ *
+ * Where a run's later events were only counted, its lanes end with the last one that is known; lanes of a part of it (run-parts.ts)
+ * begin with what was under way there. A span whose beginning or end lies beyond what is known begins or ends in infinity.
  */
 import { BailoutError } from '../errors.ts';
 import { isKfuncCall } from '../isa/control-flow.ts';
 import type { Program } from '../object/program.ts';
 import type { CallSpan, PointMark } from '../protocol/timeline.ts';
-import type { EventIndex, EventTable } from '../trace/events.ts';
+import type { Frame } from '../machine/frames.ts';
+import type { EventIndex } from '../trace/events.ts';
 import { EVENT_KINDS, eventCode } from '../trace/events.ts';
+import { overflowOf } from '../trace/part.ts';
 import type { Timeline, TimelineRun } from '../trace/timeline.ts';
 import type { RunIndex } from './run-index.ts';
 import type { SpanTrack } from './span-track.ts';
@@ -41,8 +46,15 @@ const POINTS = new Map<number, number>([
 export const MAX_RESOURCE_ROWS = 64;
 
 export interface RunColumns {
+  /** The whole axis of the run. */
   readonly first: number;
   readonly last: number;
+  /** The ticks of what is known in full. */
+  readonly from: number;
+  readonly to: number;
+  /** Where functions and resources end of which no end is known. */
+  readonly callsTo: number;
+  readonly resourcesTo: number;
   /** By depth. Items are indexes into {@link names} times the number of kinds, plus the kind. */
   readonly calls: readonly SpanTrack[];
   /** Items are rows of events. Points are spans without width. */
@@ -58,18 +70,34 @@ export interface RunColumns {
   readonly names: readonly string[];
 }
 
-export function runColumns(timeline: Timeline, index: RunIndex, isKfunc: IsKfunc): RunColumns {
-  const { events } = timeline;
+/** Where the lanes of a part begin and end, and what was under way at its beginning, from the outermost to the innermost. */
+export interface PartLanes {
+  readonly from: number;
+  /** Infinity: at the last moment of the run. */
+  readonly to: number;
+  readonly frames: readonly Frame[];
+}
+
+/** `index` is the one of the part, when there is one. */
+export function runColumns(timeline: Timeline, index: RunIndex, isKfunc: IsKfunc, part?: PartLanes): RunColumns {
+  const { events } = index;
   const run = timeline.runs[index.run];
   if (run === undefined) throw new BailoutError('NO_RUN', `There is no run ${index.run}.`);
   const last = lastTick(timeline, index, run);
   const names: string[] = [];
+  const to = Math.min(part?.to ?? last, last);
+  const isOpen = to < last;
+  const cut = cutsOf(index);
   return {
     first: 0,
     last,
-    calls: callTracks(events, index, run, last, names),
+    from: part?.from ?? 0,
+    to,
+    callsTo: Math.min(cut.calls, to),
+    resourcesTo: Math.min(cut.resources, to),
+    calls: callTracks(index, run, { last, cut: cut.calls, isOpen, frames: part?.frames }, names),
     ...pointTracks(events, index, isKfunc),
-    ...resourceTracks(events, index, last),
+    ...resourceTracks(index, isOpen || cut.resources < Infinity ? Infinity : last),
     throws: throwTrack(index),
     names,
   };
@@ -81,9 +109,51 @@ function lastTick({ frontier }: Timeline, index: RunIndex, run: TimelineRun): nu
   return frontier.run === index.run ? index.tickOf(frontier) : 0;
 }
 
+// ---- what is known ----------------------------------------------------------------------------------------------------
+
+/** What functions begin and end with, beside calls and returns. */
+const STRUCTURE = new Set([CALLBACK, TAIL_CALL, EXCEPTION, PHASE, ...ATTACHED]);
+const LEDGER = new Set([ACQUIRE, code('release'), code('store'), PHASE]);
+/** Kinds that are kept however many there are, or that have a limit of their own. */
+const APART = new Set([HELPER, code('throw'), code('exit'), code('fault')]);
+
+/** The ticks from which on it is not known any more who calls whom, and what becomes of resources. */
+function cutsOf(index: RunIndex): { readonly calls: number; readonly resources: number } {
+  const { events, run } = index;
+  const overflow = overflowOf(events, run);
+  if (overflow === undefined) return { calls: Infinity, resources: Infinity };
+  const counted = new Set<number>();
+  overflow.counts.forEach((count, i) => count > 0 && counted.add(i % EVENT_KINDS.length));
+  const { flow, rest } = events;
+  const next = { run: run + 1, step: 0, phase: 0 };
+  const cutAfter = (table: typeof flow, counts: (kind: number) => boolean): number => {
+    let row = table.firstFrom(next) - 1;
+    while (row >= 0 && table.columns.run[row] === run && !counts(table.columns.kind[row]!)) row--;
+    return row < 0 || table.columns.run[row] !== run ? 0 : index.eventTick(table.position(row)) + 1;
+  };
+  const restCut = cutAfter(rest, (kind) => !APART.has(kind));
+  const has = (kinds: ReadonlySet<number>): boolean => [...kinds].some((kind) => counted.has(kind));
+  const flowCut = counted.has(CALL) || counted.has(RETURN) ? cutAfter(flow, () => true) : Infinity;
+  return {
+    calls: Math.min(flowCut, has(STRUCTURE) ? restCut : Infinity),
+    resources: has(LEDGER) ? restCut : Infinity,
+  };
+}
+
 // ---- functions --------------------------------------------------------------------------------------------------------
 
-function callTracks(events: EventIndex, index: RunIndex, run: TimelineRun, last: number, names: string[]): SpanTrack[] {
+interface CallLanes {
+  readonly last: number;
+  /** Beyond it nobody knows who calls whom, but that the program runs. */
+  readonly cut: number;
+  /** The run goes on beyond. */
+  readonly isOpen: boolean;
+  readonly frames: readonly Frame[] | undefined;
+}
+
+function callTracks(index: RunIndex, run: TimelineRun, lanes: CallLanes, names: string[]): SpanTrack[] {
+  const { last, cut, isOpen, frames } = lanes;
+  const { events } = index;
   const builders: SpanTrackBuilder[] = [];
   const open: number[] = [];
   const ids = new Map<string, number>();
@@ -98,7 +168,7 @@ function callTracks(events: EventIndex, index: RunIndex, run: TimelineRun, last:
     const span = open.pop();
     if (span !== undefined) builders[open.length]?.end(span, tick);
   };
-  push(0, run.program.subprograms[0]?.name ?? run.program.name, 0);
+  for (const { name, kind, isMain } of begunBy(run, frames)) push(isMain ? 0 : -Infinity, name, kind);
   const { flow, rest, names: texts } = events;
   const from = { run: index.run, step: 0, phase: 0 };
   const to = { run: index.run + 1, step: 0, phase: 0 };
@@ -126,31 +196,36 @@ function callTracks(events: EventIndex, index: RunIndex, run: TimelineRun, last:
       push(at + 1, texts.text(table.columns.program[row]!) || text, 0);
     } else push(at + 1, text, 4);
   };
-  // Beyond the last call that was kept nobody knows who calls whom, but that the program runs.
-  const cut = isCut(events, index.run) ? cutTick(flow, index, endA - 1) : Infinity;
   while (a < endA || b < endB) {
     const takesFlow = a < endA && (b >= endB || isNotAfter(flow.columns, a, rest.columns, b));
-    if (!takesFlow && index.eventTick(rest.position(b)) > cut) break;
-    if (takesFlow) visit(flow, a++);
-    else visit(rest, b++);
+    const [table, row] = takesFlow ? ([flow, a++] as const) : ([rest, b++] as const);
+    if (index.eventTick(table.position(row)) >= cut) break;
+    visit(table, row);
   }
-  while (open.length > 1) pop(Math.min(cut, last));
+  // What goes on beyond what is known has no end yet.
+  while (open.length > 1) pop(isOpen || cut < last ? Infinity : last);
   pop(last);
   return builders.map((builder) => builder.build());
 }
 
-/** Whether calls and returns of a run were counted only, from somewhere on. */
-function isCut({ overflows }: EventIndex, run: number): boolean {
-  const counts = overflows.find((overflow) => overflow.run === run)?.counts;
-  return (
-    counts?.some((count, i) => count > 0 && (i % EVENT_KINDS.length === CALL || i % EVENT_KINDS.length === RETURN)) ??
-    false
-  );
-}
-
-function cutTick(flow: EventTable, index: RunIndex, lastRow: number): number {
-  const position = lastRow < 0 ? undefined : flow.position(lastRow);
-  return position?.run === index.run ? index.eventTick(position) + 1 : 0;
+/** The program, and in a part of a run what else was under way. */
+function begunBy(
+  run: TimelineRun,
+  frames: readonly Frame[] | undefined,
+): { readonly name: string; readonly kind: number; readonly isMain: boolean }[] {
+  const main = { name: run.program.subprograms[0]?.name ?? run.program.name, kind: 0, isMain: true };
+  if (frames === undefined || frames.length === 0) return [main];
+  const begun = frames.map(({ kind, name, boundary, image: { program } }, depth) => {
+    if (depth === 0 && program === run.program && kind !== 'exception-callback') return main;
+    if (kind === 'exception-callback') return { name, kind: 3, isMain: false };
+    // What is attached to a function is called back at its gate.
+    if (program.type === 'tracing' || program.type === 'ext')
+      return { name, kind: boundary ? 4 : kind === 'callback' ? 2 : 1, isMain: false };
+    if (boundary) return { name: program.name, kind: 0, isMain: false };
+    return { name, kind: kind === 'callback' ? 2 : 1, isMain: false };
+  });
+  // An exception callback has the place of the frames that were left, and stands on the program in the picture.
+  return frames[0]?.kind === 'exception-callback' ? [main, ...begun] : begun;
 }
 
 interface Places {
@@ -204,19 +279,15 @@ function pointTracks(
 
 // ---- resources --------------------------------------------------------------------------------------------------------
 
-function resourceTracks(
-  events: EventIndex,
-  index: RunIndex,
-  last: number,
-): Pick<RunColumns, 'resources' | 'resourceRows'> {
-  const { rest } = events;
+function resourceTracks(index: RunIndex, end: number): Pick<RunColumns, 'resources' | 'resourceRows'> {
+  const { rest } = index.events;
   const builders: SpanTrackBuilder[] = [];
   /** Per row, when it is free again. */
   const free: number[] = [];
   let rows = 0;
   for (const [i, { acquired, gone }] of index.resources.entries()) {
-    const from = index.eventTick(rest.position(acquired)) + 1;
-    const to = gone < 0 ? last : goneTick(events, index, gone);
+    const from = acquired < 0 ? -Infinity : index.eventTick(rest.position(acquired)) + 1;
+    const to = gone < 0 ? end : goneTick(index, gone);
     let row = free.findIndex((until) => until <= from);
     if (row < 0) row = free.length;
     rows = Math.max(rows, row + 1);
@@ -230,16 +301,17 @@ function resourceTracks(
 }
 
 /** What a call did is there after it; what a phase did, after the phase. */
-export function goneTick(events: EventIndex, index: RunIndex, row: number): number {
-  const position = events.rest.position(row);
+export function goneTick(index: RunIndex, row: number): number {
+  const position = index.events.rest.position(row);
   return index.eventTick(position) + (position.phase > 0 ? 0 : 1);
 }
 
 function throwTrack(index: RunIndex): SpanTrack {
   const builder = new SpanTrackBuilder();
-  for (const [i, step] of index.throwSteps.entries()) {
+  const { steps, phases } = index.throws;
+  for (const [i, step] of steps.entries()) {
     const from = index.tickOf({ step, phase: 0 });
-    builder.end(builder.begin(from, i), from + (index.throwPhases[i] ?? 0));
+    builder.end(builder.begin(from, i), from + (phases[i] ?? 0));
   }
   return builder.build();
 }

@@ -29,6 +29,7 @@ import type { ServiceHost } from './host.ts';
 import type { Log } from './log.ts';
 import { editMap, mapPage, mapSummaries, outputPage } from './maps-view.ts';
 import { momentView } from './moment.ts';
+import type { Again } from './run-parts.ts';
 import { runPage } from './runs-view.ts';
 import { stateView } from './state-view.ts';
 import { executeLine } from './terminal.ts';
@@ -45,8 +46,8 @@ export class Service implements SessionApi {
   readonly #claims: ClaimsOfPrograms;
   #codes = new Map<Program, Code>();
 
-  constructor(host: ServiceHost) {
-    this.#desk = new Desk(host);
+  constructor(host: ServiceHost, again?: Again) {
+    this.#desk = new Desk(host, again);
     this.#logs = new Logs(this.#desk);
     this.#events = new Events(this.#desk);
     this.#claims = new ClaimsOfPrograms(this.#desk);

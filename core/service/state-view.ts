@@ -122,7 +122,7 @@ export function runSummary(desk: Desk, run: TimelineRun, index: number): RunSumm
     first: run.first,
     ...(run.last === undefined ? {} : { last: run.last }),
     ...(run.end === undefined ? {} : { end: endView(run) }),
-    throws: run.throws ?? desk.runs.of(index).throwSteps.length,
+    throws: run.throws ?? desk.runs.of(index).throws.steps.length,
     ...(input === undefined ? {} : { input }),
   };
 }

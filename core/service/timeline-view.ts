@@ -1,6 +1,5 @@
 /** A part of a run as a picture of so many pixels, and what happened in a part in figures. */
 import { BailoutError } from '../errors.ts';
-import type { Session } from '../debugger/session.ts';
 import type {
   CallSpan,
   PointMark,
@@ -16,8 +15,9 @@ import type { TimelineRun } from '../trace/timeline.ts';
 import type { Desk } from './desk.ts';
 import { notRunning } from './desk.ts';
 import type { RunColumns } from './run-columns.ts';
-import { CALL_KINDS, MAX_RESOURCE_ROWS, POINT_KINDS, goneTick } from './run-columns.ts';
+import { CALL_KINDS, MAX_RESOURCE_ROWS, POINT_KINDS } from './run-columns.ts';
 import type { RunIndex } from './run-index.ts';
+import type { Known } from './run-parts.ts';
 import type { Drawn, SpanTrack } from './span-track.ts';
 import { endView } from './state-view.ts';
 
@@ -31,13 +31,13 @@ const MAX_PIXELS = 16_384;
 const MAX_FUNCTIONS = 200;
 
 export function timelineView(desk: Desk, run: number, from: number, to: number, pixels: number): TimelineView {
-  const { session, columns, index, found } = runOf(desk, run);
-  const { first, last } = columns;
+  const found = runOf(desk, run);
+  const { first, last } = desk.runs.columnsOf(run);
   const start = clamp(from, first, last);
   const end = Math.max(clamp(to, first, last), start);
+  const { index, columns, countedFrom } = knownOf(desk, run, start, end);
   const width = Math.min(Math.max(Math.floor(pixels) || 1, 1), MAX_PIXELS);
   const range: Range = { from: start, to: end, pixels: width };
-  const countedFrom = countedFromOf(session, index, found);
   return {
     run,
     from: start,
@@ -46,12 +46,12 @@ export function timelineView(desk: Desk, run: number, from: number, to: number, 
     last,
     calls: callSpans(columns, range),
     depth: columns.calls.length,
-    points: pointMarks(session, columns, range),
-    resources: resourceSpans(session, index, columns, range),
+    points: pointMarks(index, columns, range),
+    resources: resourceSpans(index, columns, range),
     resourceRows: Math.min(columns.resourceRows, MAX_RESOURCE_ROWS),
-    throws: throwSpans(session, index, columns, range),
+    throws: throwSpans(index, columns, range),
     marks: marks(desk, index, found, run, last),
-    density: density(session, index, range),
+    density: density(index, range),
     ...(countedFrom === undefined ? {} : { countedFrom }),
   };
 }
@@ -62,15 +62,31 @@ interface Range {
   readonly pixels: number;
 }
 
-function runOf(
-  desk: Desk,
-  run: number,
-): { session: Session; columns: RunColumns; index: RunIndex; found: TimelineRun } {
+function runOf(desk: Desk, run: number): TimelineRun {
   if (!desk.isRunning) throw notRunning();
-  const { session } = desk;
-  const found = session.timeline.runs[run];
+  const found = desk.session.timeline.runs[run];
   if (found === undefined) throw new BailoutError('NO_RUN', `There is no run ${run}.`);
-  return { session, columns: desk.runs.columnsOf(run), index: desk.runs.of(run), found };
+  return found;
+}
+
+/** What is known of a part of a run: all, or where that is too much, what was kept, and from where on that is not all. */
+function knownOf(desk: Desk, run: number, from: number, to: number): Known & { readonly countedFrom?: number } {
+  const { runs } = desk;
+  const knownTo = runs.knownTo(run);
+  const kept = { index: runs.of(run), columns: runs.columnsOf(run) };
+  if (to < knownTo) return kept;
+  const part = unlessCancelled(() => desk.work('looking closer', (limits) => runs.partOf(run, from, to, limits)));
+  return part === undefined ? { ...kept, countedFrom: knownTo } : { index: part.index, columns: part.columns };
+}
+
+/** Who does not want to wait sees what there is. */
+function unlessCancelled<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (!(error instanceof BailoutError) || error.code !== 'CANCELLED') throw error;
+    return undefined;
+  }
 }
 
 function clamp(value: number, low: number, high: number): number {
@@ -85,22 +101,41 @@ function pixelOf({ from, to, pixels }: Range, lanes: number, most: number): numb
 
 // ---- lanes ------------------------------------------------------------------------------------------------------------
 
-function callSpans({ calls, names }: RunColumns, range: Range): CallSpan[] {
+function callSpans({ calls, names, from: first, to: end, callsTo }: RunColumns, range: Range): CallSpan[] {
   const pixel = pixelOf(range, calls.length, MAX_CALLS);
   return calls.flatMap((track, depth) =>
-    track.draw(range.from, range.to, pixel).map(({ from, to, first, last }): CallSpan => {
-      const item = track.items[first]!;
+    spansOf(track, range, pixel, first, depth === 0 ? end : callsTo).map(({ first: one, last, ...span }): CallSpan => {
+      const item = track.items[one]!;
       const name = names[Math.floor(item / CALL_KINDS.length)] ?? '';
       return {
-        from,
-        to,
+        ...span,
         depth,
-        name: isSame(track, first, last) ? name : `${name}, …`,
+        name: isSame(track, one, last) ? name : `${name}, …`,
         kind: CALL_KINDS[item % CALL_KINDS.length] ?? 'subprogram',
-        count: last - first + 1,
+        count: last - one + 1,
       };
     }),
   );
+}
+
+/** What is drawn of a track: spans without a beginning or an end, as far as anything is known of them. */
+function spansOf(
+  track: SpanTrack,
+  range: Range,
+  pixel: number,
+  first: number,
+  end: number,
+): (Drawn & { readonly startsBefore?: true; readonly endsAfter?: true })[] {
+  return track
+    .draw(range.from, range.to, pixel)
+    .map((drawn) => ({
+      ...drawn,
+      from: Math.max(drawn.from, first),
+      to: Math.min(drawn.to, Math.max(end, drawn.from)),
+      ...(drawn.from === -Infinity ? { startsBefore: true as const } : {}),
+      ...(drawn.to === Infinity ? { endsAfter: true as const } : {}),
+    }))
+    .filter(({ to }) => to >= range.from);
 }
 
 /** Whether joined spans are all one thing; of very many the first ones are asked. */
@@ -109,9 +144,9 @@ function isSame({ items }: SpanTrack, first: number, last: number): boolean {
   return true;
 }
 
-function pointMarks({ timeline }: Session, columns: RunColumns, range: Range): PointMark[] {
+function pointMarks({ events }: RunIndex, columns: RunColumns, range: Range): PointMark[] {
   const { points, pointKinds, acquiresBefore } = columns;
-  const { rest, names } = timeline.events;
+  const { rest, names } = events;
   return points.draw(range.from, range.to, pixelOf(range, 1, MAX_POINTS)).map(({ from, first, last }): PointMark => {
     const row = points.items[first]!;
     const name = names.text(rest.columns.name[row] ?? 0);
@@ -125,36 +160,35 @@ function pointMarks({ timeline }: Session, columns: RunColumns, range: Range): P
   });
 }
 
-function resourceSpans({ timeline }: Session, index: RunIndex, columns: RunColumns, range: Range): ResourceSpan[] {
-  const { events } = timeline;
-  const { rest, names } = events;
+function resourceSpans(index: RunIndex, columns: RunColumns, range: Range): ResourceSpan[] {
+  const { rest, names } = index.events;
   const pixel = pixelOf(range, columns.resources.length, MAX_RESOURCES);
   return columns.resources.flatMap((track, row) =>
-    track.draw(range.from, range.to, pixel).map(({ from, to, first, last }): ResourceSpan => {
-      const rows = index.resources[track.items[first]!]!;
-      const gone = rows.gone < 0 ? undefined : rest.event(rows.gone, names);
-      const end =
-        first === last && rows.gone < 0 ? undefined : first === last ? goneTick(events, index, rows.gone) : to;
-      return {
-        from,
-        ...(end === undefined ? {} : { to: end }),
-        id: rows.id,
-        row,
-        name: names.text(rest.columns.name[rows.acquired] ?? 0),
-        unwound: gone !== undefined && gone.position.phase > 0,
-        releasedBy: gone?.detail ?? '',
-        count: last - first + 1,
-      };
-    }),
+    spansOf(track, range, pixel, columns.from, columns.resourcesTo).map(
+      ({ first, last, to, ...span }): ResourceSpan => {
+        const rows = index.resources[track.items[first]!]!;
+        const gone = rows.gone < 0 ? undefined : rest.event(rows.gone, names);
+        const isHeld = first === last && gone === undefined && span.endsAfter === undefined;
+        return {
+          ...span,
+          ...(isHeld ? {} : { to }),
+          id: rows.id,
+          row,
+          name: rows.typeName,
+          unwound: gone !== undefined && gone.position.phase > 0,
+          releasedBy: gone?.detail ?? '',
+          count: last - first + 1,
+        };
+      },
+    ),
   );
 }
 
-function throwSpans({ timeline }: Session, index: RunIndex, { throws }: RunColumns, range: Range): ThrowSpan[] {
-  const { rest, names } = timeline.events;
+function throwSpans(index: RunIndex, { throws }: RunColumns, range: Range): ThrowSpan[] {
   return throws.draw(range.from, range.to, pixelOf(range, 1, MAX_THROWS)).map(({ from, to, first, last }: Drawn) => ({
     from,
     to,
-    cookie: String(rest.event(index.throwRows[throws.items[first]!] ?? 0, names).value ?? 0n),
+    cookie: String(index.thrown(throws.items[first]!).value ?? 0n),
     count: last - first + 1,
   }));
 }
@@ -176,11 +210,11 @@ function marks(desk: Desk, index: RunIndex, found: TimelineRun, run: number, las
 // ---- how much ---------------------------------------------------------------------------------------------------------
 
 /** Events in equal stretches, those among them that were only counted. */
-function density({ timeline }: Session, index: RunIndex, { from, to, pixels }: Range): number[] {
+function density(index: RunIndex, { from, to, pixels }: Range): number[] {
   const stretches = Math.min(pixels, MAX_STRETCHES);
   const counts = new Float64Array(stretches);
   const width = (to - from) / stretches;
-  const { flow, rest, overflows } = timeline.events;
+  const { flow, rest, overflows } = index.events;
   const edges = Array.from({ length: stretches + 1 }, (_, i) =>
     i === stretches ? to + 1 : i === 0 ? from : from + i * width,
   );
@@ -225,27 +259,18 @@ function spread(overflow: Overflow, index: RunIndex, from: number, to: number, c
   }
 }
 
-/** Where the first event is that was counted only. */
-function countedFromOf({ timeline }: Session, index: RunIndex, run: TimelineRun): number | undefined {
-  const { overflows } = timeline.events;
-  const overflow = overflows.find((candidate) => candidate.run === index.run);
-  if (overflow === undefined) return undefined;
-  const kinds = EVENT_KINDS.length;
-  const at = overflow.counts.findIndex((count) => count > 0);
-  if (at < 0) return undefined;
-  return index.eventTick({ step: Math.max(Math.floor(at / kinds) * 2 ** overflow.shift, run.first.step), phase: 0 });
-}
-
 // ---- figures ----------------------------------------------------------------------------------------------------------
 
 export function rangeSummary(desk: Desk, run: number, from: number, to: number): RangeSummary {
-  const { session, columns, index } = runOf(desk, run);
-  const start = clamp(Math.min(from, to), columns.first, columns.last);
-  const end = clamp(Math.max(from, to), columns.first, columns.last);
+  runOf(desk, run);
+  const { first, last } = desk.runs.columnsOf(run);
+  const start = clamp(Math.min(from, to), first, last);
+  const end = clamp(Math.max(from, to), first, last);
+  const { index, columns, countedFrom } = knownOf(desk, run, start, end);
   const steps = (a: number, b: number): number => Math.max(index.positionOf(b).step - index.positionOf(a).step, 0);
   const { step: firstStep } = index.positionOf(start);
   const { step: endStep } = index.positionOf(end);
-  const [bucket] = session.timeline.events.buckets(run, firstStep, endStep + 1, 1);
+  const [bucket] = index.events.buckets(run, firstStep, endStep + 1, 1);
   const counts = bucket?.counts ?? new Uint32Array(EVENT_KINDS.length);
   const count = (kind: (typeof EVENT_KINDS)[number]): number => counts[eventCode(kind)] ?? 0;
   return {
@@ -253,10 +278,12 @@ export function rangeSummary(desk: Desk, run: number, from: number, to: number):
     events: EVENT_KINDS.map((kind) => ({ kind, count: count(kind) }))
       .filter((one) => one.count > 0)
       .sort((a, b) => b.count - a.count),
-    functions: functionsOf(columns, start, end, steps),
+    // Of calls that were only counted nobody knows whose they are.
+    functions: countedFrom === undefined ? functionsOf(columns, start, end, steps) : [],
     acquired: count('acquire'),
     released: count('release') + count('store'),
     throws: count('throw'),
+    ...(countedFrom === undefined ? {} : { isCounted: true }),
   };
 }
 

@@ -57,12 +57,11 @@ function throwBefore(session: Session, index: RunIndex): Throw | undefined {
     return { plan: present, position: { ...position, phase: 0 }, program, phase: machine.phase };
   }
   const at = index.throwBefore(position.step);
-  const step = index.throwSteps[at];
+  const step = index.throws.steps[at];
   // The machine knows every throw since its program began, callbacks that ran on their own among them.
   const plan = machine.throws.at(-1);
   if (step === undefined || plan === undefined) return undefined;
-  const { rest, names } = session.timeline.events;
-  const name = rest.event(index.throwRows[at] ?? 0, names).program;
+  const name = index.thrown(at).program;
   const program = object.programs.find((candidate) => candidate.name === name);
   if (program === undefined) return undefined;
   return { plan, position: { run: position.run, step, phase: 0 }, program, phase: plan.steps.length };
@@ -113,7 +112,7 @@ function frameCards(
       note: i === 0 ? 'throws here' : caller === undefined ? '' : `called from insn ${caller.insn}`,
       ...(line === undefined ? {} : { file: baseName(line.file), line: line.line }),
       ...(descriptor === undefined ? {} : { descriptor }),
-      entries: steps.map(({ step, phase: at }) => entryView(session, index, step, at, phase, names)),
+      entries: steps.map(({ step, phase: at }) => entryView(index, step, at, phase, names)),
       enter,
       leave,
       state: phase >= leave ? 'gone' : phase + 1 >= enter ? 'now' : 'waiting',
@@ -140,7 +139,6 @@ function descriptorText(descriptors: readonly FrameDescriptor[], insn: number): 
 }
 
 function entryView(
-  session: Session,
   index: RunIndex,
   step: Extract<UnwindStep, { kind: 'release' | 'skip' }>,
   phase: number,
@@ -166,7 +164,7 @@ function entryView(
     };
   }
   const rows = index.resource(step.resource.id);
-  const { rest } = session.timeline.events;
+  const { rest } = index.events;
   return {
     ...common,
     resource: step.resource.id,

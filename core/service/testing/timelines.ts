@@ -1,0 +1,82 @@
+/** Timelines for tests of views, each as often as one likes with other limits on the events that it keeps; and a desk with nothing else on it. */
+import { bundledKernelBtf } from '../../../main/kernel-btf.ts';
+import { generate } from '../../../test/fuzz/unwind/generate.ts';
+import { loadWorld, toProgram } from '../../../test/fuzz/unwind/world.ts';
+import type { Program } from '../../object/program.ts';
+import type { CollectorLimits } from '../../trace/collect.ts';
+import { LiveTimeline } from '../../trace/live.ts';
+import type { RecordingSource } from '../../trace/recording.ts';
+import { Replay } from '../../trace/replay.ts';
+import { fileSource, loopSource, recordingOf } from '../../trace/testing/recordings.ts';
+import type { Timeline } from '../../trace/timeline.ts';
+import { verify } from '../../verifier/verify.ts';
+import type { Desk } from '../desk.ts';
+import { RunIndexes } from '../run-indexes.ts';
+import type { Again } from '../run-parts.ts';
+
+export const UNLIMITED: CollectorLimits = { flow: Infinity, calls: Infinity, rest: Infinity };
+
+const kernelBtf = bundledKernelBtf();
+const world = loadWorld();
+
+/** Runs of generated programs, with throws, callbacks and resources of all kinds. */
+export function generatedTimeline(seeds: readonly number[], events: CollectorLimits): Timeline {
+  const programs = seeds.map((seed) => toProgram(world, generate(seed)));
+  const facts = new Map(programs.map((program) => [program, verify(program, { profile: 'proposal', logLevel: 0 })]));
+  const timeline = new LiveTimeline({
+    object: { ...world, programs },
+    scenario: { seed: seeds[0] ?? 0 },
+    profile: 'proposal',
+    factsOf: (program: Program) => facts.get(program),
+    maxSteps: 20_000,
+    events,
+  });
+  for (const program of programs) {
+    timeline.begin(program, {});
+    // One that runs for too long is the last one, cut off.
+    if (timeline.complete() !== 'end') break;
+  }
+  return timeline;
+}
+
+export const SOURCES: Readonly<Record<string, RecordingSource>> = {
+  cleanup: fileSource('cleanup', ['four_frames', 'callee_saved', 'four_frames']),
+  callbacks: fileSource('callbacks', [
+    'throws_before',
+    'never_throws',
+    'twice',
+    'from_subprogram',
+    'throwing_callback',
+  ]),
+  resources: {
+    ...fileSource('resources', [
+      'throws_with_timer_armed',
+      'tree_node',
+      'throws_with_work_queued',
+      'callback_uses_maps',
+      'tail_call',
+    ]),
+    scenario: { globals: { which: 1 } },
+  },
+  attached: {
+    ...fileSource('attach', ['target', 'target']),
+    scenario: { globals: { limit: 25 } },
+    attach: [
+      { program: 'throwing_entry', target: 'target', function: 'static_part' },
+      { program: 'throwing_exit', target: 'target', function: 'target' },
+    ],
+  },
+  loop: loopSource(40),
+};
+
+export function replayOf(source: RecordingSource, limits: CollectorLimits): Replay {
+  return new Replay(recordingOf(source, { limits }), { kernelBtf });
+}
+
+/** A desk as views see it. */
+export function deskOf(timeline: Timeline, again?: Again): Desk {
+  const runs = new RunIndexes(() => timeline, again);
+  const session = { timeline, object: timeline.object, bookmarks: [] };
+  const work = <T>(_what: string, action: (limits: object) => T): T => action({});
+  return { isRunning: true, runs, session, work, hitsIn: () => [] } as unknown as Desk;
+}
