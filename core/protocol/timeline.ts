@@ -117,15 +117,25 @@ export interface EventQuery {
   readonly descending: boolean;
   readonly from: number;
   readonly count: number;
-  /** Asks where this moment is among the rows. */
+  /** Asks where this moment is among the rows. Where not all events were kept it says of which part they are listed. */
   readonly tick?: number;
+}
+
+export interface EventPart {
+  readonly from: number;
+  /** The last of them. */
+  readonly to: number;
 }
 
 export interface EventPage {
   readonly total: number;
   readonly rows: readonly EventRow[];
-  /** Events that were counted and not kept. */
+  /** Events of the run that were counted and not kept. */
   readonly omitted: number;
+  /** All events of the run. */
+  readonly all: number;
+  /** The list is of these steps, with all that happened in them; absent when it is of what was kept of the whole run. */
+  readonly part?: EventPart;
   /** Of the query's `tick`: the row of the last event, in the order of time, that is not after it; absent when there is none. */
   readonly at?: number;
 }

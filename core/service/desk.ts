@@ -166,6 +166,16 @@ export class Desk {
     }
   }
 
+  /** The same, for what can be left out: undefined when it was cancelled. */
+  workOrNot<T>(what: string, action: (limits: Limits) => T): T | undefined {
+    try {
+      return this.work(what, action);
+    } catch (error) {
+      if (!(error instanceof BailoutError) || error.code !== 'CANCELLED') throw error;
+      return undefined;
+    }
+  }
+
   /** Says what takes long where nobody can tell how far it has come. */
   silently<T>(what: string, action: () => T): T {
     const { work } = this.host;

@@ -26,8 +26,43 @@ export interface Filtered {
 export type EventTest = (event: Filtered) => boolean;
 
 export function parseFilter(text: string): EventTest {
-  const tests = [...text.matchAll(/-?[A-Za-z]+:"[^"]*"|-?"[^"]*"|\S+/g)].map(([word]) => wordTest(word));
+  const tests = wordsOf(text).map(wordTest);
   return (event) => tests.every((test) => test(event));
+}
+
+function wordsOf(text: string): string[] {
+  return [...text.matchAll(/-?[A-Za-z]+:"[^"]*"|-?"[^"]*"|\S+/g)].map(([word]) => word);
+}
+
+/** What a filter has to look at. */
+export interface Asked {
+  /** Nothing of another kind passes; undefined when anything may. */
+  readonly kinds: ReadonlySet<EventKind> | undefined;
+  /** Whether it asks how deep an event is among functions. */
+  readonly frames: boolean;
+}
+
+const OF_RESOURCES: readonly EventKind[] = ['acquire', 'release', 'store', 'phase'];
+
+export function askedBy(text: string): Asked {
+  let kinds: ReadonlySet<EventKind> | undefined;
+  let frames = false;
+  for (const word of wordsOf(text)) {
+    frames ||= /^-?frame:/i.test(word);
+    const only = kindsOfWord(word.toLowerCase());
+    if (only === undefined) continue;
+    const before = kinds;
+    kinds = new Set(before === undefined ? only : only.filter((kind) => before.has(kind)));
+  }
+  return { kinds, frames };
+}
+
+function kindsOfWord(word: string): readonly EventKind[] | undefined {
+  const [, key = unquoted(word)] = /^([a-z-]+):/.exec(word) ?? [];
+  if (key === 'kfunc') return ['helper'];
+  if (key === 'res') return OF_RESOURCES;
+  const kind = EVENT_KINDS.find((candidate) => candidate === key);
+  return kind === undefined ? undefined : [kind];
 }
 
 function wordTest(word: string): EventTest {

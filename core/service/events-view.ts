@@ -1,25 +1,28 @@
-/** What happened in a run as a table: filtered, sorted, a page at a time. */
-import { lineAt, subprogramAt } from '../debugger/source.ts';
+/**
+ * What happened in a run as a table: filtered, sorted, a page at a time. Of a run of which not all was kept, all that happened about the
+ * present moment; and the search goes on where what was kept ends.
+ */
 import { BailoutError } from '../errors.ts';
-import { hex } from '../debugger/inspect.ts';
-import type { Program } from '../object/program.ts';
 import type { Direction, Position } from '../protocol/state.ts';
-import type { EventPage, EventQuery, EventRow } from '../protocol/timeline.ts';
-import type { EventIndex, EventKind, EventTable } from '../trace/events.ts';
-import { EVENT_KINDS } from '../trace/events.ts';
+import type { EventPage, EventQuery } from '../protocol/timeline.ts';
+import type { EventIndex } from '../trace/events.ts';
+import type { PartBounds } from '../trace/part.ts';
+import { estimateOf } from '../trace/part.ts';
 import type { Desk } from './desk.ts';
-import type { EventTest, Filtered } from './event-filter.ts';
 import { parseFilter } from './event-filter.ts';
-import type { IsKfunc, RunColumns } from './run-columns.ts';
-import { kfuncTest } from './run-columns.ts';
-import type { RunIndex } from './run-index.ts';
+import type { EventList, EventReader } from './event-reader.ts';
+import { nearest, readerOf, rowAt } from './event-reader.ts';
+import { findAgain } from './event-search.ts';
+import type { Known } from './run-parts.ts';
 
 /** Rows of one page at most. */
 const MAX_ROWS = 2000;
-/** Queries whose answers are kept. */
+/** Queries whose answers are kept, of each list. */
 const KEPT = 4;
-/** Flow rows and the others share one number: the former come with this added. */
-const FLOW = 2 ** 31;
+/** Events about the present moment that are listed where not all were kept, and steps in which they are. */
+const MOST_LISTED = 8000;
+const MOST_STEPS = 2 ** 21;
+const LEAST_STEPS = 2 ** 6;
 
 interface Found {
   /** In the order of time. */
@@ -29,22 +32,27 @@ interface Found {
 
 export class Events {
   readonly #desk: Desk;
-  readonly #found = new Map<string, Found>();
+  /** What filters found among the events of a run, or of a part of one. */
+  #found = new WeakMap<EventIndex, Map<string, Found>>();
+  /** The part of which events were listed last. */
+  #listed: PartBounds | undefined;
 
   constructor(desk: Desk) {
     this.#desk = desk;
   }
 
   clear(): void {
-    this.#found.clear();
+    this.#found = new WeakMap();
+    this.#listed = undefined;
   }
 
   page(query: EventQuery): EventPage {
-    if (!this.#desk.isRunning) return { total: 0, rows: [], omitted: 0 };
+    if (!this.#desk.isRunning) return { total: 0, rows: [], omitted: 0, all: 0 };
     const { timeline } = this.#desk.session;
     if (timeline.runs[query.run] === undefined) throw new BailoutError('NO_RUN', `There is no run ${query.run}.`);
-    const reader = new Reader(this.#desk, query.run);
-    const found = this.#find(reader, query.run, query.filter);
+    const list = this.#listAt(query.run, query.tick);
+    const reader = readerOf(this.#desk, list);
+    const found = this.#find(reader, query.filter);
     const rows = this.#sorted(reader, found, query.sort);
     const total = rows.length;
     const from = Math.max(Math.floor(query.from), 0);
@@ -54,231 +62,98 @@ export class Events {
       return reader.row(rows[query.descending ? total - 1 - index : index]!, index);
     });
     const at = query.tick === undefined ? undefined : rowAt(reader, found.byTime, query.tick);
+    const { events } = this.#desk.runs.of(query.run);
     return {
       total,
       rows: page,
-      omitted: timeline.events.omitted(query.run),
+      omitted: events.omitted(query.run),
+      all: Math.round(estimateOf(events, { run: query.run, from: 0, to: Infinity })),
+      ...(list.part === undefined ? {} : { part: list.part }),
       ...(at === undefined ? {} : { at }),
     };
   }
 
   /** The next event that a filter matches, after or before a tick. */
   find(run: number, filter: string, tick: number, direction: Direction): Position | null {
-    if (!this.#desk.isRunning || this.#desk.session.timeline.runs[run] === undefined) return null;
-    const reader = new Reader(this.#desk, run);
-    const { byTime } = this.#find(reader, run, filter);
-    let low = 0;
-    for (let high = byTime.length; low < high;) {
-      const middle = (low + high) >> 1;
-      const at = reader.tick(byTime[middle]!);
-      if (direction === 'forwards' ? at <= tick : at < tick) low = middle + 1;
-      else high = middle;
-    }
-    const row = byTime[direction === 'forwards' ? low : low - 1];
-    return row === undefined ? null : reader.position(row);
+    const desk = this.#desk;
+    if (!desk.isRunning || desk.session.timeline.runs[run] === undefined) return null;
+    const reader = readerOf(desk, wholeList(desk, run));
+    const knownTo = desk.runs.knownTo(run);
+    const kept = (): Position | undefined =>
+      nearest(reader, this.#find(reader, filter).byTime, { tick, direction, below: knownTo });
+    if (knownTo === Infinity) return kept() ?? null;
+    const beyond = (): Position | undefined => findAgain(desk, run, filter, tick, direction);
+    const isFirst = direction === 'backwards' || tick >= knownTo;
+    return (isFirst ? (beyond() ?? (direction === 'backwards' ? kept() : undefined)) : (kept() ?? beyond())) ?? null;
   }
 
-  #find(reader: Reader, run: number, filter: string): Found {
+  /** Of what events are listed: of the run, or where those about a moment were not all kept, of a part around it. */
+  #listAt(run: number, tick: number | undefined): EventList {
+    const desk = this.#desk;
+    const { runs } = desk;
+    if (tick === undefined || tick < runs.knownTo(run)) return wholeList(desk, run);
+    const index = runs.of(run);
+    const { step } = index.positionOf(tick);
+    const listed = this.#listed;
+    const bounds =
+      listed?.run === run && listed.from <= step && step < listed.to ? listed : partAround(desk, run, step);
+    const last = Math.min(bounds.to - 1, lastStep(desk, run));
+    const [from, to] = [bounds.from, last].map((at) => index.tickOf({ step: at, phase: 0 }));
+    const known = desk.workOrNot('listing events', (limits) => runs.partOf(run, from!, to!, limits));
+    if (known === undefined) return wholeList(desk, run);
+    this.#listed = bounds;
+    return { known, run, bounds, part: { from: bounds.from, to: last } };
+  }
+
+  #find(reader: EventReader, filter: string): Found {
+    const { events, list } = reader;
+    const all = this.#found.get(events) ?? new Map<string, Found>();
+    this.#found.set(events, all);
     // Of a run that goes on, the answer of before lacks what came since.
-    const key = `${run} ${reader.events.length} ${filter}`;
-    const known = this.#found.get(key);
+    const key = `${list.run} ${list.bounds.from} ${list.bounds.to} ${events.length} ${filter}`;
+    const known = all.get(key);
     if (known !== undefined) return known;
     const found: Found = { byTime: reader.matching(parseFilter(filter)) };
-    this.#found.set(key, found);
-    const [oldest] = this.#found.keys();
-    if (this.#found.size > KEPT && oldest !== undefined) this.#found.delete(oldest);
+    all.set(key, found);
+    const [oldest] = all.keys();
+    if (all.size > KEPT && oldest !== undefined) all.delete(oldest);
     return found;
   }
 
-  #sorted(reader: Reader, found: Found, sort: EventQuery['sort']): Float64Array {
+  #sorted(reader: EventReader, found: Found, sort: EventQuery['sort']): Float64Array {
     if (sort === 'time') return found.byTime;
     if (found.sorted?.sort !== sort) found.sorted = { sort, rows: reader.sorted(found.byTime, sort) };
     return found.sorted.rows;
   }
 }
 
-/** The row of the last event that is not after a tick. */
-function rowAt(reader: Reader, byTime: Float64Array, tick: number): number | undefined {
-  let low = 0;
-  for (let high = byTime.length; low < high;) {
-    const middle = (low + high) >> 1;
-    if (reader.tick(byTime[middle]!) <= tick) low = middle + 1;
-    else high = middle;
-  }
-  return low === 0 ? undefined : low - 1;
+// ---- what is listed -----------------------------------------------------------------------------------------------------
+
+function wholeList(desk: Desk, run: number): EventList {
+  const { runs } = desk;
+  const known: Known = {
+    index: runs.of(run),
+    get columns() {
+      return runs.columnsOf(run);
+    },
+  };
+  return { known, run, bounds: { run, from: 0, to: Infinity } };
 }
 
-/** Events of one run, by their rows in both tables. */
-class Reader implements Filtered {
-  readonly events: EventIndex;
-  readonly #run: number;
-  readonly #index: RunIndex;
-  readonly #columns: () => RunColumns;
-  readonly #programs: ReadonlyMap<string, Program>;
-  readonly #isKfunc: IsKfunc;
-  // The event that is looked at, for filters: an object for each of a million would cost more than the search.
-  #table: EventTable;
-  #row = 0;
-
-  constructor(desk: Desk, run: number) {
-    const { timeline, object } = desk.session;
-    this.events = timeline.events;
-    this.#run = run;
-    this.#index = desk.runs.of(run);
-    this.#columns = () => desk.runs.columnsOf(run);
-    this.#programs = new Map(object.programs.map((program) => [program.name, program]));
-    this.#isKfunc = kfuncTest(object.programs);
-    this.#table = this.events.rest;
-  }
-
-  // ---- one event --------------------------------------------------------------------------------------------------------
-
-  get kind(): EventKind {
-    return EVENT_KINDS[this.#table.columns.kind[this.#row] ?? 0] ?? 'call';
-  }
-
-  get name(): string {
-    return this.events.names.text(this.#table.columns.name[this.#row] ?? 0);
-  }
-
-  get detail(): string {
-    return this.events.names.text(this.#table.columns.detail[this.#row] ?? 0);
-  }
-
-  get insn(): number {
-    return this.#table.columns.insn[this.#row] ?? 0;
-  }
-
-  get resource(): number {
-    return this.#table.columns.resource[this.#row] ?? 0;
-  }
-
-  get #programName(): string {
-    return this.events.names.text(this.#table.columns.program[this.#row] ?? 0);
-  }
-
-  isKfunc(): boolean {
-    return this.#isKfunc(this.#programName, this.insn);
-  }
-
-  functionName(): string {
-    const program = this.#programs.get(this.#programName);
-    return program === undefined ? this.#programName : (subprogramAt(program, this.insn)?.name ?? program.name);
-  }
-
-  line(): number | undefined {
-    const program = this.#programs.get(this.#programName);
-    return program === undefined ? undefined : lineAt(program, this.insn)?.line;
-  }
-
-  /** Depth of the frame that did it, 0 for the main program's. */
-  frame(): number {
-    return depthAt(this.#columns(), this.#tickHere());
-  }
-
-  #tickHere(): number {
-    const { step, phase } = this.#table.columns;
-    return this.#index.eventTick({ step: step[this.#row] ?? 0, phase: phase[this.#row] ?? 0 });
-  }
-
-  #look(number: number): void {
-    this.#table = number >= FLOW ? this.events.flow : this.events.rest;
-    this.#row = number >= FLOW ? number - FLOW : number;
-  }
-
-  tick(number: number): number {
-    this.#look(number);
-    return this.#tickHere();
-  }
-
-  /** Where to go to see it: before a call, after a phase, and at a throw when it is thrown. */
-  position(number: number): Position {
-    this.#look(number);
-    const { run, step, phase } = this.#table.position(this.#row);
-    if (this.kind === 'throw') return { run, step: step + 1, phase: 0 };
-    return { run, step, phase: phase > 0 ? phase : this.#index.phasesAt(step) };
-  }
-
-  row(number: number, index: number): EventRow {
-    const position = this.position(number);
-    const tick = this.#index.tickOf(position);
-    const event = this.#table.event(this.#row, this.events.names);
-    const line = this.line();
-    return {
-      index,
-      position,
-      tick,
-      kind: event.kind === 'helper' && this.isKfunc() ? 'kfunc' : event.kind,
-      program: event.program,
-      function: this.functionName(),
-      insn: event.insn,
-      frame: this.frame(),
-      name: event.name,
-      detail:
-        event.resource === undefined
-          ? event.detail
-          : `#${event.resource}${event.detail === '' ? '' : ` · ${event.detail}`}`,
-      ...(event.value === undefined ? {} : { value: hex(event.value) }),
-      ...(event.args === undefined ? {} : { args: event.args.map(hex) }),
-      ...(line === undefined ? {} : { line }),
-    };
-  }
-
-  // ---- many -------------------------------------------------------------------------------------------------------------
-
-  /** Numbers of the events that pass, in the order of time. */
-  matching(test: EventTest): Float64Array {
-    const { flow, rest } = this.events;
-    const from = { run: this.#run, step: 0, phase: 0 };
-    const to = { run: this.#run + 1, step: 0, phase: 0 };
-    let a = flow.firstFrom(from);
-    let b = rest.firstFrom(from);
-    const [endA, endB] = [flow.firstFrom(to), rest.firstFrom(to)];
-    const numbers = new Float64Array(endA - a + endB - b);
-    let count = 0;
-    while (a < endA || b < endB) {
-      const takesFlow = a < endA && (b >= endB || flow.columns.step[a]! <= rest.columns.step[b]!);
-      const number = takesFlow ? FLOW + a++ : b++;
-      this.#look(number);
-      if (test(this)) numbers[count++] = number;
-    }
-    return numbers.slice(0, count);
-  }
-
-  /** Stable: what is alike stays in the order of time. */
-  sorted(numbers: Float64Array, sort: 'kind' | 'name' | 'insn'): Float64Array {
-    const keys = new Map<number, number>();
-    const { texts } = this.events.names;
-    const rankOfName = new Map<number, number>();
-    if (sort === 'name') {
-      const order = Array.from(texts.keys()).sort((x, y) => (texts[x]! < texts[y]! ? -1 : 1));
-      order.forEach((id, rank) => rankOfName.set(id, rank));
-    }
-    for (const number of numbers) {
-      this.#look(number);
-      const { kind, name, insn } = this.#table.columns;
-      const key =
-        sort === 'kind'
-          ? kind[this.#row]!
-          : sort === 'insn'
-            ? insn[this.#row]!
-            : (rankOfName.get(name[this.#row]!) ?? 0);
-      keys.set(number, key);
-    }
-    const order = Array.from(numbers.keys());
-    order.sort((x, y) => (keys.get(numbers[x]!) ?? 0) - (keys.get(numbers[y]!) ?? 0) || x - y);
-    return Float64Array.from(order, (i) => numbers[i]!);
-  }
+function lastStep({ session }: Desk, run: number): number {
+  const { runs, frontier } = session.timeline;
+  return (runs[run]?.last ?? frontier).step;
 }
 
-/** How many functions are under way at a tick, less one. */
-function depthAt({ calls }: RunColumns, tick: number): number {
-  let depth = 0;
-  for (let d = 1; d < calls.length; d++) {
-    const track = calls[d]!;
-    const i = track.firstFrom(tick + 0.5) - 1;
-    if (i >= 0 && track.to[i]! > tick) depth = d;
-    else break;
-  }
-  return depth;
+/** So many steps about one that their events make a list. */
+function partAround(desk: Desk, run: number, step: number): PartBounds {
+  const { events, first } = desk.runs.of(run);
+  const around = (size: number): PartBounds => {
+    const quarter = size / 4;
+    const from = Math.floor((step - size / 2) / quarter) * quarter;
+    return { run, from: Math.max(from, first.step), to: from + size + quarter };
+  };
+  let size = MOST_STEPS;
+  while (size > LEAST_STEPS && estimateOf(events, around(size)) > MOST_LISTED) size /= 2;
+  return around(size);
 }

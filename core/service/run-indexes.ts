@@ -68,8 +68,9 @@ export class RunIndexes {
   /** All that is known of the steps between two ticks; undefined when they are too many to be heard again. Throws CANCELLED. */
   partOf(run: number, from: number, to: number, patience: Patience = {}): KnownPart | undefined {
     const index = this.of(run);
-    // What happens at a step happens on the way to the next.
-    return this.#parts.of(index, index.positionOf(from).step, index.positionOf(to).step + 1, patience);
+    // What happens at a step happens on the way to the next; what ends with the first of them ends in the picture.
+    const first = Math.max(index.positionOf(from).step - 1, index.first.step);
+    return this.#parts.of(index, first, index.positionOf(to).step + 1, patience);
   }
 
   /** How often each instruction was executed, as far as that is known; `count` runs the run again for it, when it is over. */

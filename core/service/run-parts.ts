@@ -25,9 +25,10 @@ export interface Again {
   /** A run of no more events and steps than this is heard as a whole, once: that takes a tenth of a second. */
   readonly wholeEvents: number;
   readonly wholeSteps: number;
-  /** Of a longer one a part, for each picture that has none yet. */
+  /** Of a longer one a part, for each picture that has none yet; with what is beside it when that is not more than `roomyEvents`. */
   readonly partEvents: number;
   readonly partSteps: number;
+  readonly roomyEvents: number;
   /** Where little happens a part is no shorter than this, since looking closer should not mean waiting again. */
   readonly leastSteps: number;
   readonly leastEvents: number;
@@ -37,7 +38,8 @@ export const AGAIN: Again = {
   wholeEvents: 100_000,
   wholeSteps: 4_000_000,
   partEvents: 60_000,
-  partSteps: 3_000_000,
+  partSteps: 4_000_000,
+  roomyEvents: 40_000,
   leastSteps: 32_768,
   leastEvents: 15_000,
 };
@@ -103,7 +105,7 @@ function boundsFor(
   run: number,
   from: number,
   to: number,
-  { partEvents, partSteps, leastSteps, leastEvents }: Again,
+  { partEvents, partSteps, roomyEvents, leastSteps, leastEvents }: Again,
 ): PartBounds | undefined {
   const { runs, events, frontier } = timeline;
   const first = runs[run]?.first.step ?? 0;
@@ -118,7 +120,9 @@ function boundsFor(
   };
   const span = Math.max(end - from, 1);
   if (span <= leastSteps && fits(around(leastSteps), leastEvents)) return around(leastSteps);
-  return [around(2 ** Math.ceil(Math.log2(span))), clip(from, to)].find((bounds) => fits(bounds, partEvents));
+  const roomy = around(2 ** Math.ceil(Math.log2(span)));
+  if (fits(roomy, roomyEvents)) return roomy;
+  return fits(clip(from, to), partEvents) ? clip(from, to) : undefined;
 }
 
 /** Hears a part, wherever that is. */

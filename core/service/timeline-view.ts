@@ -75,18 +75,9 @@ function knownOf(desk: Desk, run: number, from: number, to: number): Known & { r
   const knownTo = runs.knownTo(run);
   const kept = { index: runs.of(run), columns: runs.columnsOf(run) };
   if (to < knownTo) return kept;
-  const part = unlessCancelled(() => desk.work('looking closer', (limits) => runs.partOf(run, from, to, limits)));
+  // Who does not want to wait sees what there is.
+  const part = desk.workOrNot('looking closer', (limits) => runs.partOf(run, from, to, limits));
   return part === undefined ? { ...kept, countedFrom: knownTo } : { index: part.index, columns: part.columns };
-}
-
-/** Who does not want to wait sees what there is. */
-function unlessCancelled<T>(look: () => T): T | undefined {
-  try {
-    return look();
-  } catch (error) {
-    if (!(error instanceof BailoutError) || error.code !== 'CANCELLED') throw error;
-    return undefined;
-  }
 }
 
 function clamp(value: number, low: number, high: number): number {

@@ -78,5 +78,5 @@ export function deskOf(timeline: Timeline, again?: Again): Desk {
   const runs = new RunIndexes(() => timeline, again);
   const session = { timeline, object: timeline.object, bookmarks: [] };
   const work = <T>(_what: string, action: (limits: object) => T): T => action({});
-  return { isRunning: true, runs, session, work, hitsIn: () => [] } as unknown as Desk;
+  return { isRunning: true, runs, session, work, workOrNot: work, hitsIn: () => [] } as unknown as Desk;
 }
