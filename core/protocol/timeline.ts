@@ -117,8 +117,10 @@ export interface EventQuery {
   readonly descending: boolean;
   readonly from: number;
   readonly count: number;
-  /** Asks where this moment is among the rows. Where not all events were kept it says of which part they are listed. */
+  /** Asks where this moment is among the rows. Where not all events were kept those about it are listed. */
   readonly tick?: number;
+  /** Those about this step instead. */
+  readonly step?: number;
 }
 
 export interface EventPart {
@@ -136,6 +138,8 @@ export interface EventPage {
   readonly all: number;
   /** The list is of these steps, with all that happened in them; absent when it is of what was kept of the whole run. */
   readonly part?: EventPart;
+  /** From this step on not all events were kept. */
+  readonly keptTo?: number;
   /** Of the query's `tick`: the row of the last event, in the order of time, that is not after it; absent when there is none. */
   readonly at?: number;
 }

@@ -3,7 +3,7 @@ import { lineAt, subprogramAt } from '../debugger/source.ts';
 import { hex } from '../debugger/inspect.ts';
 import type { Program } from '../object/program.ts';
 import type { Direction, Position } from '../protocol/state.ts';
-import type { EventPart, EventQuery, EventRow } from '../protocol/timeline.ts';
+import type { EventPart, EventRow } from '../protocol/timeline.ts';
 import type { EventIndex, EventKind, EventTable } from '../trace/events.ts';
 import { EVENT_KINDS } from '../trace/events.ts';
 import type { PartBounds } from '../trace/part.ts';

@@ -7,7 +7,7 @@ import type { Direction, Position } from '../protocol/state.ts';
 import type { EventPage, EventQuery } from '../protocol/timeline.ts';
 import type { EventIndex } from '../trace/events.ts';
 import type { PartBounds } from '../trace/part.ts';
-import { estimateOf } from '../trace/part.ts';
+import { countedFrom, estimateOf } from '../trace/part.ts';
 import type { Desk } from './desk.ts';
 import { parseFilter } from './event-filter.ts';
 import type { EventList, EventReader } from './event-reader.ts';
@@ -50,7 +50,7 @@ export class Events {
     if (!this.#desk.isRunning) return { total: 0, rows: [], omitted: 0, all: 0 };
     const { timeline } = this.#desk.session;
     if (timeline.runs[query.run] === undefined) throw new BailoutError('NO_RUN', `There is no run ${query.run}.`);
-    const list = this.#listAt(query.run, query.tick);
+    const list = this.#listAt(query.run, query);
     const reader = readerOf(this.#desk, list);
     const found = this.#find(reader, query.filter);
     const rows = this.#sorted(reader, found, query.sort);
@@ -63,12 +63,14 @@ export class Events {
     });
     const at = query.tick === undefined ? undefined : rowAt(reader, found.byTime, query.tick);
     const { events } = this.#desk.runs.of(query.run);
+    const keptTo = countedFrom(events, query.run);
     return {
       total,
       rows: page,
       omitted: events.omitted(query.run),
       all: Math.round(estimateOf(events, { run: query.run, from: 0, to: Infinity })),
       ...(list.part === undefined ? {} : { part: list.part }),
+      ...(keptTo === Infinity ? {} : { keptTo }),
       ...(at === undefined ? {} : { at }),
     };
   }
@@ -88,12 +90,12 @@ export class Events {
   }
 
   /** Of what events are listed: of the run, or where those about a moment were not all kept, of a part around it. */
-  #listAt(run: number, tick: number | undefined): EventList {
+  #listAt(run: number, { tick, step: wanted }: EventQuery): EventList {
     const desk = this.#desk;
     const { runs } = desk;
-    if (tick === undefined || tick < runs.knownTo(run)) return wholeList(desk, run);
     const index = runs.of(run);
-    const { step } = index.positionOf(tick);
+    const step = wanted ?? (tick === undefined ? 0 : index.positionOf(tick).step);
+    if (step < countedFrom(index.events, run)) return wholeList(desk, run);
     const listed = this.#listed;
     const bounds =
       listed?.run === run && listed.from <= step && step < listed.to ? listed : partAround(desk, run, step);

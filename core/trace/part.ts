@@ -5,8 +5,8 @@
 import type { LedgerEntry } from '../kernel/ledger.ts';
 import type { Frame } from '../machine/frames.ts';
 import { Collector } from './collect.ts';
-import type { EventTable, Overflow } from './events.ts';
-import { EVENT_KINDS, EventIndex } from './events.ts';
+import type { EventTable, Overflow , EventIndex } from './events.ts';
+import { EVENT_KINDS } from './events.ts';
 import type { Patience, Position, Search, Timeline } from './timeline.ts';
 import { comparePositions, throwIfCancelled } from './timeline.ts';
 

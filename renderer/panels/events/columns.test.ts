@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { EventRow } from '../../../core/protocol/timeline.ts';
-import { cursorAfter, detailText, omittedText, sortedBy, stepText, toneOf, whereText } from './columns.ts';
+import {
+  cursorAfter,
+  detailText,
+  listedText,
+  samePart,
+  sortedBy,
+  stepBeside,
+  stepText,
+  toneOf,
+  whereText,
+} from './columns.ts';
 
 const ROW: EventRow = {
   index: 0,
@@ -51,8 +61,18 @@ describe('the table', () => {
     expect(sortedBy({ sort: 'name', descending: true }, 'name')).toEqual({ sort: 'name', descending: false });
   });
 
-  it('says what is missing', () => {
-    expect(omittedText(12_345_678)).toBe('12,345,678 more were counted, not kept: narrow the range');
+  it('says which events it has, where it has not all, and what lies beside them', () => {
+    const kept = { part: undefined, keptTo: 57_344, all: 2_972_001 };
+    const part = { ...kept, part: { from: 8192, to: 24_575 } };
+    expect(listedText(kept)).toBe('Steps before 57,344, and of later ones what was kept · 2,972,001 events in the run');
+    expect(listedText(part)).toBe('Steps 8,192 – 24,575, all that happened there · 2,972,001 events in the run');
+    expect(stepBeside(kept, 'forwards', 1e6)).toBe(57_344);
+    expect(stepBeside(kept, 'backwards', 1e6)).toBeUndefined();
+    expect(stepBeside(part, 'forwards', 1e6)).toBe(24_576);
+    expect(stepBeside(part, 'forwards', 24_575)).toBeUndefined();
+    expect(stepBeside(part, 'backwards', 1e6)).toBe(8191);
+    expect(samePart(part.part, { from: 8192, to: 24_575 })).toBe(true);
+    expect(samePart(part.part, undefined)).toBe(false);
   });
 
   it('has a cursor that stays inside', () => {

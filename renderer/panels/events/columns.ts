@@ -1,6 +1,7 @@
 /** The columns of the table of events, and what stands in them. */
-import type { EventQuery, EventRow } from '../../../core/protocol/timeline.ts';
-import { count } from '../../common/format.ts';
+import type { Direction } from '../../../core/protocol/state.ts';
+import type { EventPart, EventQuery, EventRow } from '../../../core/protocol/timeline.ts';
+import { count, plural } from '../../common/format.ts';
 
 export type Sort = EventQuery['sort'];
 
@@ -70,9 +71,33 @@ export const EXAMPLES: readonly Example[] = [
   { filter: 'map:flows', about: 'changes of one map' },
 ];
 
-/** `12,345,678 more were counted, not kept: narrow the range`. */
-export function omittedText(omitted: number): string {
-  return `${count(omitted)} more were counted, not kept: narrow the range`;
+/** Of which events of a run a table is, when they are not all. */
+export interface Listed {
+  readonly part: EventPart | undefined;
+  /** From this step on not all events were kept. */
+  readonly keptTo: number;
+  /** All events of the run. */
+  readonly all: number;
+}
+
+/** `Steps 8,192 – 24,575, all that happened there · 2,972,001 events in the run`. */
+export function listedText({ part, keptTo, all }: Listed): string {
+  const what =
+    part === undefined
+      ? `Steps before ${count(keptTo)}, and of later ones what was kept`
+      : `Steps ${count(part.from)} – ${count(part.to)}, all that happened there`;
+  return `${what} · ${plural(all, 'event')} in the run`;
+}
+
+export function samePart(a: EventPart | undefined, b: EventPart | undefined): boolean {
+  return a?.from === b?.from && a?.to === b?.to;
+}
+
+/** The step about which to list what comes before or after; undefined when there is nothing. */
+export function stepBeside({ part, keptTo }: Listed, direction: Direction, last: number): number | undefined {
+  if (direction === 'backwards') return part === undefined || part.from <= 0 ? undefined : part.from - 1;
+  const step = part === undefined ? keptTo : part.to + 1;
+  return step > last ? undefined : step;
 }
 
 /** Where the cursor goes with a key; undefined for keys that mean something elsewhere. */

@@ -5,11 +5,13 @@ import type { EventRow } from '../../../core/protocol/timeline.ts';
 import { PagedRows } from '../../common/paged-rows.ts';
 import { SessionError } from '../../session/client.ts';
 import { useSession } from '../../session/store.ts';
-import type { Sort } from './columns.ts';
+import type { Listed, Sort } from './columns.ts';
+import { samePart } from './columns.ts';
 
 export interface EventList {
   readonly total: Readonly<Ref<number>>;
-  readonly omitted: Readonly<Ref<number>>;
+  /** Of which events the list is, when it is not of all. */
+  readonly listed: Readonly<ShallowRef<Listed | undefined>>;
   /** Row of the last event that is not after the present moment. */
   readonly present: Readonly<Ref<number | undefined>>;
   /** What is wrong with the filter. */
@@ -17,6 +19,8 @@ export interface EventList {
   /** Undefined while it is being fetched; tracked, so that who shows it is told when it has arrived. */
   at(row: number): EventRow | undefined;
   want(first: number, end: number): void;
+  /** Lists what happened about a step, until the session moves. */
+  look(step: number): void;
 }
 
 export interface Asked {
@@ -31,7 +35,9 @@ const PAUSE_MS = 150;
 export function useEvents({ filter, order, visible }: Asked): EventList {
   const session = useSession();
   const total = ref(0);
-  const omitted = ref(0);
+  const listed = shallowRef<Listed>();
+  /** About which step is listed, where that is not the present moment. */
+  let elsewhere: number | undefined;
   const present = ref<number>();
   const error = shallowRef<{ readonly message: string; readonly hint?: string | undefined }>();
   const arrivals = ref(0);
@@ -41,13 +47,26 @@ export function useEvents({ filter, order, visible }: Asked): EventList {
   const query = async (from: number, count: number): Promise<readonly EventRow[] | undefined> => {
     if (run.value === undefined) return undefined;
     const { tick } = session.state;
-    const asked = { run: run.value, filter: filter.value.trim(), ...order.value, from, count };
+    const step = elsewhere;
+    const asked = {
+      ...{ run: run.value, filter: filter.value.trim(), ...order.value, from, count },
+      ...(tick === undefined ? {} : { tick }),
+      ...(step === undefined ? {} : { step }),
+    };
     try {
-      const page = await session.api.events(tick === undefined ? asked : { ...asked, tick });
+      const page = await session.api.events(asked);
+      // Somebody looks elsewhere by now.
+      if (step !== elsewhere || asked.run !== run.value) return undefined;
+      const isOther = !samePart(page.part, listed.value?.part);
       total.value = page.total;
-      omitted.value = page.omitted;
-      if (tick === session.state.tick) present.value = page.at;
+      listed.value = page.keptTo === undefined ? undefined : { part: page.part, keptTo: page.keptTo, all: page.all };
+      if (tick === session.state.tick) present.value = step === undefined ? page.at : undefined;
       error.value = undefined;
+      if (isOther) {
+        // The rows are of another list than those that are there.
+        pages.renew();
+        pages.want(...sight);
+      }
       return page.rows;
     } catch (caught) {
       if (!(caught instanceof SessionError)) throw caught;
@@ -71,7 +90,8 @@ export function useEvents({ filter, order, visible }: Asked): EventList {
   // Another run: nothing of what was there belongs to it.
   watch([run, () => session.state.epoch], () => {
     pages.renew();
-    total.value = omitted.value = 0;
+    total.value = 0;
+    listed.value = elsewhere = undefined;
     present.value = undefined;
     again();
   });
@@ -88,6 +108,7 @@ export function useEvents({ filter, order, visible }: Asked): EventList {
   });
   // The session has moved: where is that in the list? No rows are asked for.
   watch([() => session.state.tick, run], async ([tick]) => {
+    elsewhere = undefined;
     if (tick === undefined) present.value = undefined;
     else if (visible.value) await query(0, 0);
     else isStale = true;
@@ -96,13 +117,17 @@ export function useEvents({ filter, order, visible }: Asked): EventList {
 
   return {
     total,
-    omitted,
+    listed,
     present,
     error,
     at: (row) => (arrivals.value < 0 ? undefined : pages.at(row)),
     want(first, end) {
       sight = [first, Math.max(end, first + 1)];
       if (visible.value) pages.want(...sight);
+    },
+    look(step) {
+      elsewhere = step;
+      again();
     },
   };
 }

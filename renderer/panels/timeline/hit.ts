@@ -115,8 +115,11 @@ export interface Telling {
 export function tellingOf(item: Item, now: number | undefined): Telling {
   switch (item.kind) {
     case 'call': {
-      const { name, kind, from, to, count: joined } = item.span;
+      const { name, kind, from, to, count: joined, startsBefore, endsAfter } = item.span;
       if (joined > 1) return { title: `${plural(joined, 'call')}, mostly ${name}`, lines: [stretch(from, to)] };
+      // Of what goes on beyond what was looked at nobody knows how long it is.
+      if (startsBefore !== undefined || endsAfter !== undefined)
+        return { title: name, lines: [CALL_KINDS[kind], openStretch(item.span)] };
       return { title: name, lines: [`${CALL_KINDS[kind]} · ${plural(to - from, 'step')}`, stretch(from, to)] };
     }
     case 'point': {
@@ -148,9 +151,13 @@ export function resourceState({ from, to }: ResourceSpan, now: number | undefine
 }
 
 function resourceTelling(span: ResourceSpan, now: number | undefined): Telling {
-  const { name, from, to, releasedBy, unwound, count: joined } = span;
+  const { name, from, to, releasedBy, unwound, count: joined, startsBefore, endsAfter } = span;
   if (joined > 1) return { title: `${plural(joined, 'resource')}, mostly ${name}`, lines: [stretch(from, to ?? from)] };
   const state = { later: 'not acquired yet', held: 'held now', released: 'released' }[resourceState(span, now)];
+  if (startsBefore !== undefined || endsAfter !== undefined) {
+    const by = endsAfter === undefined ? `let go by ${releasedBy}${unwound ? ' while unwinding' : ''}` : 'held beyond';
+    return { title: name, lines: [endsAfter === undefined ? `${state} · ${by}` : by, openStretch(span)] };
+  }
   const end = to === undefined ? 'never let go' : `let go by ${releasedBy}${unwound ? ' while unwinding' : ''}`;
   return {
     title: name,
@@ -159,6 +166,17 @@ function resourceTelling(span: ResourceSpan, now: number | undefined): Telling {
       to === undefined ? `from step ${count(from)}` : `${plural(to - from, 'step')} · ${stretch(from, to)}`,
     ],
   };
+}
+
+/** `from before 100 – beyond 200`: as far as anybody has looked. */
+function openStretch({
+  from,
+  to = Infinity,
+  startsBefore,
+  endsAfter,
+}: Pick<CallSpan, 'from' | 'startsBefore' | 'endsAfter'> & { readonly to?: number }): string {
+  const start = startsBefore === undefined ? count(from) : `since before ${count(from)}`;
+  return endsAfter === undefined ? `${start} – ${count(to)}` : `${start} – beyond ${count(to)}`;
 }
 
 function stretch(from: number, to: number): string {

@@ -95,10 +95,12 @@ export function paint(context: CanvasRenderingContext2D, drawing: Drawing, colou
   context.beginPath();
   context.rect(0, 0, width, height - AXIS_HEIGHT);
   context.clip();
+  paintZones(context, drawing, colours);
   paintBands(context, drawing, colours);
   for (const kind of ORDER) paintRects(context, scene, kind, colours);
   paintPoints(context, scene, colours);
   paintLabels(context, scene, colours);
+  paintZoneTexts(context, drawing, colours);
   context.restore();
   context.translate(0, -AXIS_HEIGHT);
   paintSelection(context, drawing, colours);
@@ -121,6 +123,54 @@ function paintGrid(context: CanvasRenderingContext2D, { view, width, height }: D
     const x = Math.round(xOf(tick, view, LEFT, plot)) + 3;
     // A number of which the end is missing would be another number.
     if (x + context.measureText(label).width <= width - RIGHT) context.fillText(label, x, 10);
+  }
+}
+
+const STRIPES = 9;
+const ZONE = 0.5;
+
+/** What is only counted is hatched, but for the lane that says how much it is. */
+function paintZones(
+  context: CanvasRenderingContext2D,
+  { scene, lanes, scrolled, height }: Drawing,
+  colours: Colours,
+): void {
+  const { calls, counted } = lanes;
+  context.strokeStyle = colours.line2;
+  context.lineWidth = 1;
+  for (const { x, width } of scene.zones) {
+    context.save();
+    context.globalAlpha = ZONE;
+    context.beginPath();
+    context.rect(x, calls.top + calls.rowHeight - scrolled, width, counted.top - calls.top - calls.rowHeight);
+    context.rect(x, counted.top + counted.rowHeight - scrolled, width, Math.max(height, lanes.height));
+    context.clip();
+    context.beginPath();
+    // Stripes stand still on the picture while it is moved over them.
+    for (let at = Math.floor((x - height) / STRIPES) * STRIPES; at < x + width; at += STRIPES) {
+      context.moveTo(at, height);
+      context.lineTo(at + height, 0);
+    }
+    context.stroke();
+    context.restore();
+  }
+}
+
+function paintZoneTexts(
+  context: CanvasRenderingContext2D,
+  { scene, lanes, scrolled }: Drawing,
+  colours: Colours,
+): void {
+  const y = lanes.points.top + lanes.points.rowHeight / 2 - scrolled;
+  context.font = `11px ${colours.mono}`;
+  context.textAlign = 'center';
+  for (const { x, width, text } of scene.zones) {
+    if (text === '') continue;
+    const half = context.measureText(text).width / 2 + 8;
+    context.fillStyle = colours.panel;
+    context.fillRect(x + width / 2 - half, y - 9, half * 2, 18);
+    context.fillStyle = colours.dim;
+    context.fillText(text, x + width / 2, y + 0.5);
   }
 }
 
@@ -300,7 +350,7 @@ function paintNames(
   const name = (text: string, y: number): void => context.fillText(text, 12, AXIS_HEIGHT + y - scrolled);
   name('calls', lanes.calls.top + lanes.calls.rowHeight / 2 - 1);
   name('kfuncs', lanes.points.top + lanes.points.rowHeight / 2);
-  if (lanes.counted.rows > 0) name('counted only', lanes.counted.top + lanes.counted.rowHeight / 2);
+  if (lanes.counted.rows > 0) name('how much', lanes.counted.top + lanes.counted.rowHeight / 2);
   name('resources', lanes.resources.top + lanes.resources.rowHeight / 2 - 1);
   context.restore();
 }

@@ -75,7 +75,7 @@ export interface Lane {
 export interface Lanes {
   readonly calls: Lane;
   readonly points: Lane;
-  /** How much happened where single events were not kept. */
+  /** How much happened, where single events are too many. */
   readonly counted: Lane;
   readonly resources: Lane;
   readonly height: number;

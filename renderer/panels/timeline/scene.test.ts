@@ -54,6 +54,7 @@ const OPTIONS: SceneOptions = {
   now: undefined,
   highlighted: undefined,
   glyph: 6,
+  isFinal: true,
 };
 
 const rowsOf = (rects: Rects | undefined): number[][] =>
@@ -252,5 +253,47 @@ describe('lanes', () => {
     expect(lanesOf({ ...size, height: natural.height * 1.2 }).height).toBeLessThanOrEqual(natural.height * 1.2);
     expect(lanesOf({ ...size, height: 5000 }).height).toBeLessThanOrEqual(natural.height * 1.35);
     expect(lanesOf({ ...size, height: 5000 }).calls.rowHeight).toBe(24);
+  });
+});
+
+describe('what was only counted', () => {
+  const counted = lanesOf({ depth: 3, resourceRows: 2, isCounted: true });
+  const whole = pictureOf(viewOf({ countedFrom: 400, density: [4, 0, 0, 16] }));
+  const closer = pictureOf(viewOf({ from: 600, to: 800, density: [1], calls: [call(600, 800, 1, 'inspect')] }));
+
+  it('is a zone that says how to see more, and bars of how much happened', () => {
+    const scene = sceneOf([whole], counted, OPTIONS);
+    expect(scene.zones).toEqual([
+      { x: LEFT + 400, width: 600, text: 'single calls were only counted here · zoom in to see them' },
+    ]);
+    const { top, rowHeight } = counted.counted;
+    expect(rowsOf(scene.rects.get('counted'))).toEqual([
+      [LEFT, top + rowHeight / 2, 250, rowHeight / 2],
+      [LEFT + 750, top, 250, rowHeight],
+    ]);
+  });
+
+  it('has no zone where a closer picture knows better', () => {
+    const scene = sceneOf([whole, closer], counted, OPTIONS);
+    expect(scene.zones.map(({ x, width }) => [x - LEFT, width])).toEqual([
+      [400, 200],
+      [800, 200],
+    ]);
+    expect(scene.labels.map(({ text }) => text)).toContain('inspect');
+  });
+
+  it('does not say that one should zoom in while a better picture is on its way', () => {
+    const [zone] = sceneOf([whole], counted, { ...OPTIONS, isFinal: false }).zones;
+    expect(zone?.text).toBe('looking closer …');
+  });
+
+  it('says of what goes on beyond only how far it was seen', () => {
+    const span: CallSpan = { ...call(600, 800, 1, 'inspect'), startsBefore: true, endsAfter: true };
+    expect(tellingOf({ kind: 'call', span }, undefined)).toEqual({
+      title: 'inspect',
+      lines: ['function', 'since before 600 – beyond 800'],
+    });
+    const held: ResourceSpan = { ...resource(1, 600, 800), endsAfter: true };
+    expect(tellingOf({ kind: 'resource', span: held }, 900).lines).toEqual(['held beyond', '600 – beyond 800']);
   });
 });

@@ -57,6 +57,8 @@ export interface Scene {
   readonly points: { readonly x: number; readonly y: number; readonly shape: PointShape; readonly count: number }[];
   /** Throws: x and width of bands from top to bottom. */
   readonly bands: { readonly x: number; readonly width: number }[];
+  /** Where single events were only counted: nothing that is not drawn there has not happened. */
+  readonly zones: readonly { readonly x: number; readonly width: number; readonly text: string }[];
   /** All rectangles. */
   count: number;
 }
@@ -74,6 +76,8 @@ export interface SceneOptions {
   readonly highlighted: number | undefined;
   /** Pixels of a letter: all are equally wide. */
   readonly glyph: number;
+  /** Nothing better is on its way. */
+  readonly isFinal: boolean;
 }
 
 /** More than this is not drawn in a frame: then rectangles are joined over two pixels, or four, … */
@@ -93,8 +97,10 @@ interface Plot extends SceneOptions {
 export function sceneOf(pictures: readonly Picture[], lanes: Lanes, options: SceneOptions): Scene {
   for (let grain = 1; ; grain *= 2) {
     const plot = { ...options, lanes, left: LEFT, right: options.width - RIGHT, grain };
-    const scene: Scene = { rects: new Map(), labels: [], points: [], bands: [], count: 0 };
-    for (const { picture, range } of partsOf(pictures, options.view)) addPicture(scene, picture, range, plot);
+    const parts = partsOf(pictures, options.view);
+    const zones = zonesOf(parts, plot);
+    const scene: Scene = { rects: new Map(), labels: [], points: [], bands: [], zones, count: 0 };
+    for (const { picture, range } of parts) addPicture(scene, picture, range, plot);
     if (scene.count <= MOST_RECTS || grain >= 64) return scene;
   }
 }
@@ -116,6 +122,36 @@ export function partsOf(
     { picture: front, range: { from, to } },
     ...(to < view.to ? partsOf(rest, { from: to, to: view.to }) : []),
   ];
+}
+
+/** What a zone says, from the longest to the shortest. */
+const ZONE_TEXTS = [
+  'single calls were only counted here · zoom in to see them',
+  'only counted here · zoom in',
+  'zoom in',
+] as const;
+
+function zonesOf(
+  parts: readonly { readonly picture: Picture; readonly range: Range }[],
+  { view, left, right, glyph, isFinal }: Plot,
+): Scene['zones'] {
+  const zones: { x: number; width: number }[] = [];
+  for (const { picture, range } of parts) {
+    const { countedFrom, last } = picture.view;
+    const [from, to] = [Math.max(range.from, countedFrom ?? Infinity), Math.min(range.to, last)];
+    if (from >= to) continue;
+    const x = Math.max(left, xOf(from, view, left, right - left));
+    const width = Math.min(right, xOf(to, view, left, right - left)) - x;
+    const before = zones.at(-1);
+    // Where two pictures meet there is one zone.
+    if (before !== undefined && Math.abs(before.x + before.width - x) < 1) before.width += width;
+    else if (width > 0) zones.push({ x, width });
+  }
+  return zones.map((zone) => {
+    const letters = Math.floor((zone.width - 2 * LABEL_PADDING) / glyph);
+    const texts = isFinal ? ZONE_TEXTS : (['looking closer …'] as const);
+    return { ...zone, text: texts.find(({ length }) => length <= letters) ?? '' };
+  });
 }
 
 function addRect(scene: Scene, paint: Paint, x: number, y: number, width: number, height: number): void {
@@ -259,7 +295,7 @@ function addResources(scene: Scene, row: readonly ResourceSpan[], range: Range, 
     (span, x, right) => {
       const paint = add(span, x, right);
       const name = span.count > 1 ? `${span.count.toLocaleString('en-US')} × ${span.name}` : span.name;
-      const texts = OUTLINED.has(paint) ? [`${name} · released`, name] : [name];
+      const texts = OUTLINED.has(paint) && span.endsAfter === undefined ? [`${name} · released`, name] : [name];
       addLabel(scene, texts, x, right, y + height / 2, paint === 'held' ? paint : 'panel', plot);
     },
     add,
@@ -313,18 +349,12 @@ function addPoints(scene: Scene, points: readonly PointMark[], range: Range, y: 
   }
 }
 
-/** Bars of how much happened, where single events were only counted. */
-function addCounted(
-  scene: Scene,
-  { view: { from, to, density, countedFrom } }: Picture,
-  range: Range,
-  y: number,
-  plot: Plot,
-): void {
-  if (countedFrom === undefined || density.length === 0) return;
+/** Bars of how much happened, of a run in which single events were only counted. */
+function addCounted(scene: Scene, { view: { from, to, density } }: Picture, range: Range, y: number, plot: Plot): void {
+  if (density.length === 0) return;
   const most = Math.max(1, ...density);
   const stretch = (to - from) / density.length;
-  const first = Math.max(0, Math.floor((Math.max(range.from, countedFrom) - from) / stretch));
+  const first = Math.max(0, Math.floor((range.from - from) / stretch));
   const end = Math.min(density.length, Math.ceil((range.to - from) / stretch));
   const { height, width } = { height: plot.lanes.counted.rowHeight, width: plot.right - plot.left };
   // Columns of a pixel at least, each as high as the densest stretch in it.

@@ -9,6 +9,7 @@ import { TimelineSource, askFor, serves } from './source.ts';
 class Answers {
   readonly asked: Ask[] = [];
   last = 100_000;
+  depth = 1;
   readonly #waiting: ((view: TimelineView | undefined) => void)[] = [];
 
   readonly ask = (ask: Ask): Promise<TimelineView | undefined> => {
@@ -28,7 +29,7 @@ class Answers {
       to: Math.min(last, ask.to),
       first: 0,
       last,
-      depth: 1,
+      depth: this.depth,
       resourceRows: 0,
     };
     resolve(isWell ? { ...view, calls: [], points: [], resources: [], throws: [], marks: [], density: [] } : undefined);
@@ -50,6 +51,19 @@ describe('parts of a run', () => {
     const { answers, source } = await opened();
     expect(answers.asked).toEqual([{ from: 0, to: Number.MAX_SAFE_INTEGER, pixels: 2000 }]);
     expect(source.whole?.view.last).toBe(100_000);
+  });
+
+  it('make room for the deepest that was seen, and say whether better ones are on their way', async () => {
+    const { answers, source } = await opened();
+    const view = { from: 50_000, to: 51_000 };
+    source.want(view, 1000);
+    expect(source.isServed(view, 1000)).toBe(false);
+    answers.depth = 4;
+    await answers.answer();
+    expect(source.isServed(view, 1000)).toBe(true);
+    expect(source.rows).toEqual({ depth: 4, resources: 1 });
+    source.clear();
+    expect(source.rows).toEqual({ depth: 1, resources: 1 });
   });
 
   it('are asked for when they come into sight, with room around them', async () => {

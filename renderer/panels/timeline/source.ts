@@ -44,6 +44,14 @@ interface Kept {
   used: number;
 }
 
+/** Rows that the deepest of what was seen needs, so that lanes stay where they are. */
+export interface Rows {
+  readonly depth: number;
+  readonly resources: number;
+}
+
+const NO_ROWS: Rows = { depth: 1, resources: 1 };
+
 export class TimelineSource {
   readonly #ask: (ask: Ask) => Promise<TimelineView | undefined>;
   readonly #changed: () => void;
@@ -54,6 +62,7 @@ export class TimelineSource {
   #isStale = false;
   #generation = 0;
   #clock = 0;
+  #rows: Rows = NO_ROWS;
 
   /** `changed` is called whenever there is something new to draw. */
   constructor(ask: (ask: Ask) => Promise<TimelineView | undefined>, changed: () => void) {
@@ -66,9 +75,22 @@ export class TimelineSource {
     return this.#whole?.picture;
   }
 
+  get rows(): Rows {
+    return this.#rows;
+  }
+
+  /** Whether what there is to draw a view with is all that is to be had. */
+  isServed(view: Range, width: number): boolean {
+    const whole = this.#whole;
+    if (whole === undefined) return false;
+    const axis = axisOfPicture(whole.picture);
+    return this.#kept.some(({ ask }) => serves(ask, view, axis, width));
+  }
+
   /** Another run: nothing of what was seen belongs to it. */
   clear(): void {
     this.#generation++;
+    this.#rows = NO_ROWS;
     this.#kept = [];
     this.#whole = undefined;
     this.#isStale = false;
@@ -158,6 +180,10 @@ export class TimelineSource {
       ...ask,
       from: Math.min(view.from, isWhole ? view.from : ask.from),
       to: isWhole ? Math.max(view.to, view.last) : Math.max(view.to, ask.to),
+    };
+    this.#rows = {
+      depth: Math.max(this.#rows.depth, view.depth),
+      resources: Math.max(this.#rows.resources, view.resourceRows),
     };
     const kept = { ask: covered, picture: pictureOf(view), used: ++this.#clock };
     if (isWhole) {

@@ -4,6 +4,7 @@ import { computed, ref, shallowRef, watch } from 'vue';
 import type { Direction } from '../../../core/protocol/state.ts';
 import { useSession } from '../../session/store.ts';
 import type { Picture } from './picture.ts';
+import type { Rows } from './source.ts';
 import type { Range } from './scale.ts';
 import { axisOf, clamped, revealed, spanOf } from './scale.ts';
 import { TimelineSource } from './source.ts';
@@ -14,6 +15,10 @@ export interface TimelineModel {
   readonly run: ComputedRef<number | undefined>;
   /** The whole run, as soon as it is known. */
   readonly whole: Readonly<ShallowRef<Picture | undefined>>;
+  /** What the lanes need. */
+  readonly rows: Readonly<ShallowRef<Rows>>;
+  /** The finest picture of a moment. */
+  pictureAt(tick: number, width: number): Picture | undefined;
   readonly axis: ComputedRef<Range>;
   /** What is in sight: all of the run, until somebody looks closer. */
   readonly view: ComputedRef<Range>;
@@ -35,13 +40,18 @@ export function useTimeline(visible: Readonly<Ref<boolean>>, changed: () => void
   const chosen = shallowRef<Range>();
   const selected = shallowRef<Range>();
   const scrolled = ref(0);
+  const rows = shallowRef<Rows>({ depth: 1, resources: 1 });
   const run = computed(() => session.state.runs.current?.index);
 
+  const arrivals = ref(0);
   const source: TimelineSource = new TimelineSource(
     async ({ from, to, pixels }) =>
       run.value === undefined ? undefined : session.tell(session.api.timeline(run.value, from, to, pixels)),
     () => {
       whole.value = source.whole;
+      if (source.rows.depth !== rows.value.depth || source.rows.resources !== rows.value.resources)
+        rows.value = source.rows;
+      arrivals.value++;
       changed();
     },
   );
@@ -49,6 +59,7 @@ export function useTimeline(visible: Readonly<Ref<boolean>>, changed: () => void
   // Another run, or another object: all is new.
   watch([run, () => session.state.epoch], () => {
     source.clear();
+    rows.value = source.rows;
     whole.value = undefined;
     chosen.value = undefined;
     selected.value = undefined;
@@ -94,6 +105,12 @@ export function useTimeline(visible: Readonly<Ref<boolean>>, changed: () => void
     source,
     run,
     whole,
+    rows,
+    pictureAt(tick, width) {
+      if (arrivals.value < 0) return undefined;
+      const pictures = source.pictures(view.value, width);
+      return pictures.findLast(({ view: { from, to } }) => tick >= from && tick <= to) ?? pictures[0];
+    },
     axis,
     view,
     selected,
