@@ -76,6 +76,7 @@ const ORDER: readonly Paint[] = [
 ];
 
 const LATER = 0.3;
+const COUNTED = 0.5;
 const BAND = 0.2;
 const SELECTION = 0.16;
 /** Round corners are for bars that are looked at one by one. */
@@ -127,7 +128,6 @@ function paintGrid(context: CanvasRenderingContext2D, { view, width, height }: D
 }
 
 const STRIPES = 9;
-const ZONE = 0.5;
 
 /** What is only counted is hatched, but for the lane that says how much it is. */
 function paintZones(
@@ -140,7 +140,6 @@ function paintZones(
   context.lineWidth = 1;
   for (const { x, width } of scene.zones) {
     context.save();
-    context.globalAlpha = ZONE;
     context.beginPath();
     context.rect(x, calls.top + calls.rowHeight - scrolled, width, counted.top - calls.top - calls.rowHeight);
     context.rect(x, counted.top + counted.rowHeight - scrolled, width, Math.max(height, lanes.height));
@@ -195,7 +194,7 @@ function paintRects(context: CanvasRenderingContext2D, scene: Scene, kind: Paint
     return;
   }
   context.fillStyle = colour;
-  context.globalAlpha = kind === 'later' ? LATER : 1;
+  context.globalAlpha = kind === 'later' ? LATER : kind === 'counted' ? COUNTED : 1;
   const isRound = scene.count < ROUND_BELOW && kind !== 'cap' && kind !== 'counted';
   for (let i = 0; i < length * 4; i += 4) {
     const [x, y, width, height] = [data[i]!, data[i + 1]!, data[i + 2]!, data[i + 3]!];
