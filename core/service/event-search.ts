@@ -110,7 +110,9 @@ class EventSearch {
       const from = isForwards ? this.#at : Math.max(this.#at - size, this.#lowest);
       const to = isForwards ? this.#at + size : this.#at;
       const piece = { run: this.#run, from, to: to >= this.#end ? Infinity : to };
-      if (size <= LEAST_STEPS || estimateOf(events, piece, this.#heardKinds()) <= MOST_EVENTS) return piece;
+      // Where nothing can be found nothing is heard, however long that is.
+      if (size <= LEAST_STEPS || !this.#mayHave(piece)) return piece;
+      if (estimateOf(events, piece, this.#heardKinds()) <= MOST_EVENTS) return piece;
       size /= 2;
     }
   }

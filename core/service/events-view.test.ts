@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EventPage, EventQuery, EventRow } from '../protocol/timeline.ts';
+import { longRun } from '../../test/e2e/long-run.ts';
 import { Events } from './events-view.ts';
 import type { Again } from './run-parts.ts';
 import { AGAIN } from './run-parts.ts';
@@ -89,5 +90,58 @@ describe.each(timelines)('events of %s', (_name, timelineWith) => {
     again.find(0, 'throw', 0, 'forwards');
     again.find(0, 'no such event', 0, 'forwards');
     expect(few.position).toEqual(here);
+  });
+});
+
+describe('looking for an event', () => {
+  const source = SOURCES['loop']!;
+
+  it('tells how far it is, and can be left off', () => {
+    const replay = replayOf(source, FEW);
+    replay.seek({ run: 0, step: 77, phase: 0 });
+    const told: (readonly [number, number | undefined])[] = [];
+    let isCancelled = false;
+    const desk = deskOf(replay, IN_PARTS, {
+      onProgress: (done, total) => told.push([done, total]),
+      isCancelled: () => isCancelled,
+    });
+    const events = new Events(desk);
+    expect(events.find(0, 'fn:nothing', 77, 'forwards')).toBeNull();
+    expect(told.length).toBeGreaterThan(3);
+    const [done, total] = told.at(-1)!;
+    expect(done).toBe(total);
+    isCancelled = true;
+    expect(() => events.find(0, 'fn:nothing', 77, 'backwards')).toThrow(expect.objectContaining({ code: 'CANCELLED' }));
+    expect(replay.position).toEqual({ run: 0, step: 77, phase: 0 });
+  });
+
+  it('hears nothing where the counts say that there is nothing of its kind', () => {
+    const replay = replayOf(source, { flow: 0, calls: 0, rest: 0 });
+    const events = new Events(deskOf(replay, IN_PARTS));
+    const before = replay.checkpoints;
+    expect(events.find(0, 'print', 0, 'forwards')).toBeNull();
+    expect(replay.checkpoints).toBe(before);
+  });
+});
+
+describe('stepping beside a list', () => {
+  it('hears nothing again as long as the list has the present moment', () => {
+    const source = { ...SOURCES['loop']!, objectBytes: longRun(60, 1000) };
+    const replay = replayOf(source, FEW);
+    const events = new Events(deskOf(replay, IN_PARTS));
+    const tick = 200_000;
+    const { part } = ask(events, { tick });
+    expect(part!.from).toBeGreaterThan(0);
+    expect(part!.to).toBeGreaterThan(tick);
+    let glances = 0;
+    const { glance } = replay;
+    replay.glance = (...args) => {
+      glances++;
+      return glance.apply(replay, args) as never;
+    };
+    for (let step = tick; step < part!.to; step += 511) expect(ask(events, { tick: step }).part).toEqual(part);
+    expect(glances).toBe(0);
+    expect(ask(events, { tick: part!.to + 1 }).part).not.toEqual(part);
+    expect(ask(events, { tick, step: 0 }).part!.from).toBe(0);
   });
 });

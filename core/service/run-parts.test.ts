@@ -1,8 +1,12 @@
 /** Whatever a timeline keeps of its events, views show the same: a run that is short as a whole, a long one part by part. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { bundledKernelBtf } from '../../main/kernel-btf.ts';
+import { programOf } from '../machine/testing/programs.ts';
+import type { ObjectFile } from '../object/program.ts';
 import type { TimelineView } from '../protocol/timeline.ts';
 import type { CollectorLimits } from '../trace/collect.ts';
+import { LiveTimeline } from '../trace/live.ts';
 import type { Timeline } from '../trace/timeline.ts';
 import type { Again } from './run-parts.ts';
 import { AGAIN } from './run-parts.ts';
@@ -128,5 +132,36 @@ describe.each(kinds)('%s', (_name, timelineWith) => {
       }),
       { numRuns: 4 },
     );
+  });
+});
+
+describe('a run that goes on', () => {
+  it('is known as far as it has come, and is not taken further', () => {
+    const text = 'r6 = 5000\ncall pc+3\nr6 += -1\nif r6 != 0 goto pc-3\nexit\nr0 = r6\nexit';
+    const begun = (limits: CollectorLimits): Timeline => {
+      const program = { ...programOf(text), kernelBtf: bundledKernelBtf() };
+      const object = { name: '', license: 'GPL', programs: [program], maps: [], notes: [] } as unknown as ObjectFile;
+      const timeline = new LiveTimeline({
+        object: { ...object, kernelBtf: bundledKernelBtf() },
+        scenario: {},
+        profile: 'proposal',
+        factsOf: () => undefined,
+        maxSteps: 1e6,
+        events: limits,
+      });
+      timeline.begin(program, {});
+      return timeline;
+    };
+    const [whole, few] = [begun(UNLIMITED), begun({ flow: 10, calls: 0, rest: 0 })];
+    const [full, again] = [deskOf(whole), deskOf(few)];
+    for (const step of [3000, 9000, 20_000]) {
+      for (const timeline of [whole, few]) timeline.seek({ run: 0, step, phase: 0 });
+      const [seen, wanted] = [again, full].map((desk) => timelineView(desk, 0, step - 500, step, 501));
+      expect(shown(seen!)).toEqual(shown(wanted!));
+      expect(few.frontier).toEqual(whole.frontier);
+      expect(few.position).toEqual(whole.position);
+    }
+    for (const timeline of [whole, few]) timeline.complete();
+    expect(few.events.totals()).toEqual(whole.events.totals());
   });
 });

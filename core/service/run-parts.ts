@@ -35,11 +35,11 @@ export interface Again {
 }
 
 export const AGAIN: Again = {
-  wholeEvents: 100_000,
+  wholeEvents: 80_000,
   wholeSteps: 4_000_000,
-  partEvents: 60_000,
+  partEvents: 40_000,
   partSteps: 4_000_000,
-  roomyEvents: 40_000,
+  roomyEvents: 25_000,
   leastSteps: 32_768,
   leastEvents: 15_000,
 };

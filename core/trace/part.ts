@@ -5,7 +5,7 @@
 import type { LedgerEntry } from '../kernel/ledger.ts';
 import type { Frame } from '../machine/frames.ts';
 import { Collector } from './collect.ts';
-import type { EventTable, Overflow , EventIndex } from './events.ts';
+import type { EventTable, Overflow, EventIndex } from './events.ts';
 import { EVENT_KINDS } from './events.ts';
 import type { Patience, Position, Search, Timeline } from './timeline.ts';
 import { comparePositions, throwIfCancelled } from './timeline.ts';
@@ -95,7 +95,7 @@ export function overflowOf({ overflows }: EventIndex, run: number): Overflow | u
 
 /** About how many events a part has, kept or counted: those of a stretch are taken to lie evenly in it. */
 export function estimateOf(events: EventIndex, { run, from, to }: PartBounds, kinds?: ReadonlySet<number>): number {
-  let sum = rowsIn(events.flow, run, from, to) + rowsIn(events.rest, run, from, to);
+  let sum = rowsIn(events.flow, { run, from, to }, kinds) + rowsIn(events.rest, { run, from, to }, kinds);
   const overflow = overflowOf(events, run);
   if (overflow === undefined) return sum;
   const size = 2 ** overflow.shift;
@@ -110,9 +110,13 @@ export function estimateOf(events: EventIndex, { run, from, to }: PartBounds, ki
   return sum;
 }
 
-function rowsIn(table: EventTable, run: number, from: number, to: number): number {
+function rowsIn(table: EventTable, { run, from, to }: PartBounds, kinds: ReadonlySet<number> | undefined): number {
   const end = table.firstFrom(to === Infinity ? { run: run + 1, step: 0, phase: 0 } : { run, step: to, phase: 0 });
-  return Math.max(end - table.firstFrom({ run, step: from, phase: 0 }), 0);
+  const first = table.firstFrom({ run, step: from, phase: 0 });
+  if (kinds === undefined) return Math.max(end - first, 0);
+  let count = 0;
+  for (let row = first; row < end; row++) if (kinds.has(table.columns.kind[row]!)) count++;
+  return count;
 }
 
 /** The step from which on something was only counted: before it all is known. Infinity when nothing was. */

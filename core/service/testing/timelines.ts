@@ -8,7 +8,7 @@ import { LiveTimeline } from '../../trace/live.ts';
 import type { RecordingSource } from '../../trace/recording.ts';
 import { Replay } from '../../trace/replay.ts';
 import { fileSource, loopSource, recordingOf } from '../../trace/testing/recordings.ts';
-import type { Timeline } from '../../trace/timeline.ts';
+import type { Patience, Timeline } from '../../trace/timeline.ts';
 import { verify } from '../../verifier/verify.ts';
 import type { Desk } from '../desk.ts';
 import { RunIndexes } from '../run-indexes.ts';
@@ -74,9 +74,9 @@ export function replayOf(source: RecordingSource, limits: CollectorLimits): Repl
 }
 
 /** A desk as views see it. */
-export function deskOf(timeline: Timeline, again?: Again): Desk {
+export function deskOf(timeline: Timeline, again?: Again, limits: Patience = {}): Desk {
   const runs = new RunIndexes(() => timeline, again);
   const session = { timeline, object: timeline.object, bookmarks: [] };
-  const work = <T>(_what: string, action: (limits: object) => T): T => action({});
+  const work = <T>(_what: string, action: (patience: Patience) => T): T => action(limits);
   return { isRunning: true, runs, session, work, workOrNot: work, hitsIn: () => [] } as unknown as Desk;
 }
