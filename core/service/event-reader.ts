@@ -12,6 +12,7 @@ import type { EventTest, Filtered } from './event-filter.ts';
 import type { IsKfunc, RunColumns } from './run-columns.ts';
 import { kfuncTest } from './run-columns.ts';
 import type { RunIndex } from './run-index.ts';
+import { isFlowNext } from './run-index.ts';
 import type { Known } from './run-parts.ts';
 
 /** Flow rows and the others share one number: the former come with this added. */
@@ -185,7 +186,7 @@ export class EventReader implements Filtered {
     const numbers = new Float64Array(endA - a + endB - b);
     let count = 0;
     while (a < endA || b < endB) {
-      const takesFlow = a < endA && (b >= endB || flow.columns.step[a]! <= rest.columns.step[b]!);
+      const takesFlow = a < endA && (b >= endB || isFlowNext(this.events, a, b));
       const number = takesFlow ? FLOW + a++ : b++;
       this.#look(number);
       if (test(this)) numbers[count++] = number;

@@ -7,7 +7,7 @@ import { EVENT_KINDS, eventCode } from '../trace/events.ts';
 import type { PartBounds } from '../trace/part.ts';
 import { estimateOf, hearOn } from '../trace/part.ts';
 import type { Limits } from '../trace/timeline.ts';
-import { throwIfCancelled } from '../trace/timeline.ts';
+import { throwIfCancelled, withoutProgress } from '../trace/timeline.ts';
 import type { Desk } from './desk.ts';
 import type { EventTest } from './event-filter.ts';
 import { askedBy, parseFilter } from './event-filter.ts';
@@ -127,8 +127,13 @@ class EventSearch {
 
   #heard(piece: PartBounds, limits: Limits): Position | undefined {
     const { timeline } = this.#desk.session;
-    const patience = limits.isCancelled === undefined ? {} : { isCancelled: () => limits.isCancelled?.() === true };
-    const known = hearKnown(timeline, this.#desk.runs.of(this.#run), piece, { ...patience, flow: this.#flow }, hearOn);
+    const known = hearKnown(
+      timeline,
+      this.#desk.runs.of(this.#run),
+      piece,
+      { ...withoutProgress(limits), flow: this.#flow },
+      hearOn,
+    );
     return known === undefined ? undefined : this.#in(known, piece);
   }
 

@@ -15,6 +15,7 @@ import { EVENT_KINDS, eventCode } from '../trace/events.ts';
 import { overflowOf } from '../trace/part.ts';
 import type { Timeline, TimelineRun } from '../trace/timeline.ts';
 import type { RunIndex } from './run-index.ts';
+import { isFlowNext } from './run-index.ts';
 import type { SpanTrack } from './span-track.ts';
 import { SpanTrackBuilder } from './span-track.ts';
 
@@ -197,7 +198,7 @@ function callTracks(index: RunIndex, run: TimelineRun, lanes: CallLanes, names: 
     } else push(at + 1, text, 4);
   };
   while (a < endA || b < endB) {
-    const takesFlow = a < endA && (b >= endB || isNotAfter(flow.columns, a, rest.columns, b));
+    const takesFlow = a < endA && (b >= endB || isFlowNext(events, a, b));
     const [table, row] = takesFlow ? ([flow, a++] as const) : ([rest, b++] as const);
     if (index.eventTick(table.position(row)) >= cut) break;
     visit(table, row);
@@ -226,16 +227,6 @@ function begunBy(
   });
   // An exception callback has the place of the frames that were left, and stands on the program in the picture.
   return frames[0]?.kind === 'exception-callback' ? [main, ...begun] : begun;
-}
-
-interface Places {
-  readonly step: Float64Array;
-  readonly phase: Uint16Array;
-}
-
-function isNotAfter(a: Places, i: number, b: Places, j: number): boolean {
-  const steps = a.step[i]! - b.step[j]!;
-  return steps < 0 || (steps === 0 && a.phase[i]! <= b.phase[j]!);
 }
 
 // ---- calls of the kernel ----------------------------------------------------------------------------------------------

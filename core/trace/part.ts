@@ -8,7 +8,7 @@ import { Collector } from './collect.ts';
 import type { EventTable, Overflow, EventIndex } from './events.ts';
 import { EVENT_KINDS } from './events.ts';
 import type { Patience, Position, Search, Timeline } from './timeline.ts';
-import { comparePositions, throwIfCancelled } from './timeline.ts';
+import { comparePositions, throwIfCancelled, withoutProgress } from './timeline.ts';
 
 /** Steps of a run, from the first one's beginning to before the last one's. */
 export interface PartBounds {
@@ -45,10 +45,8 @@ export interface Hearing extends Patience {
  * Throws CANCELLED.
  */
 export function hearPart(timeline: Timeline, bounds: PartBounds, hearing: Hearing = {}): RunPart | undefined {
-  const { run, from } = bounds;
-  const { isCancelled } = hearing;
-  const patience = isCancelled === undefined ? {} : { isCancelled: () => isCancelled() };
-  return timeline.glance({ run, step: from, phase: 0 }, () => hearOn(timeline, bounds, hearing), patience);
+  const start = { run: bounds.run, step: bounds.from, phase: 0 };
+  return timeline.glance(start, () => hearOn(timeline, bounds, hearing), withoutProgress(hearing));
 }
 
 /** The same, going there, and on: for who hears one part after the other, and comes back by himself. */
