@@ -163,7 +163,7 @@ export class Machine {
       failAt: (pc, code, message) => this.#failAt(pc, code, message),
       jump: (address) => this.#jump(address),
       exitFrame: (pc) => this.#exit(pc),
-      entered: (kind) => this.observer.entered?.(kind, 0, this.step),
+      entered: (kind) => this.#watching.entered(kind, 0),
     });
     this.#unwinding = new Unwinding({
       kernel,
@@ -175,7 +175,7 @@ export class Machine {
       forget: (frame) => this.#forget(frame),
       exitFrame: (pc) => this.#exit(pc),
       setArguments: (args) => this.#setArguments(args),
-      enteredCallback: (insn) => this.observer.entered?.('exception-callback', insn, this.step),
+      enteredCallback: (insn) => this.#watching.entered('exception-callback', insn),
     });
   }
 
@@ -516,7 +516,7 @@ export class Machine {
     }
     this.#waiting = [...this.#waiting, { frame: inner, continuation: callback.continuation }];
     this.#setArguments(callback.args);
-    this.observer.entered?.('callback', callback.subprogramInsn, this.step);
+    this.#watching.entered('callback', callback.subprogramInsn);
     return this.#jump(image.entry(callback.subprogramInsn));
   }
 
@@ -540,7 +540,7 @@ export class Machine {
     view.setUint32(frame + FRAME_PROGRAM, image.index, true);
     view.setUint32(frame + FRAME_FLAGS, FLAG_BOUNDARY, true);
     view.setUint32(frame + FRAME_FLOOR, floorOf(frame), true);
-    this.observer.entered?.('tail-call', 0, this.step);
+    this.#watching.entered('tail-call', 0);
     return this.#jump(image.entry(0));
   }
 

@@ -10,18 +10,14 @@ export interface MachineObserver {
   readonly calling?: (call: Call, step: number) => void;
   readonly called?: (call: Call, result: bigint | Suspension, step: number) => void;
   /** A callback's frame, a tail call's target or an exception callback begins. */
-  readonly entered?: (
-    kind: 'callback' | 'tail-call' | 'exception-callback' | Attachment['kind'],
-    insn: number,
-    step: number,
-  ) => void;
+  readonly entered?: (kind: Entered, insn: number, step: number) => void;
   readonly thrown?: (plan: UnwindPlan, step: number) => void;
   readonly phase?: (step: UnwindStep, position: MachinePosition) => void;
   /** Calls and exits of functions, in order, when the engine's log is full and at the end of a run. */
   readonly flow?: (log: FlowLog) => void;
   /**
    * Hears how many there are of what is not heard one by one: calls and exits of functions without {@link flow}, calls of helpers
-   * and kfuncs without {@link calling}.
+   * and kfuncs without {@link calling}, what begins without {@link entered}.
    */
   readonly counter?: Counter;
   /**
@@ -59,9 +55,17 @@ export interface Counter {
    * machine runs on, and the one moment at which an observer may be replaced while it runs.
    */
   stretchEnd(step: number): number;
-  /** So many calls and exits of functions, and calls of helpers and kfuncs, in the stretch of a step: all since the last time. */
-  add(step: number, calls: number, exits: number, helpers: number): void;
+  /** So many of a sort in the stretch of a step: all since the last time. */
+  add(step: number, what: Counted, count: number): void;
+  /** Nothing more is added of what happened since a step: the machine stands. */
+  passed(step: number): void;
 }
+
+/** What begins at an instruction that nobody calls. */
+export type Entered = 'callback' | 'tail-call' | 'exception-callback' | Attachment['kind'];
+
+/** What a {@link Counter} counts: calls and exits of functions, calls of helpers and kfuncs, and what begins. */
+export type Counted = 'call' | 'return' | 'helper' | Entered;
 
 /**
  * Rows of 16 bytes: step (u64), address of the call or exit (u32; `Machine.locate` says where), 0 for a call and 1 for an exit

@@ -5,7 +5,9 @@
 import type { Engine } from './engine/engine.ts';
 import { FLOW_COUNTS, HITS, HIT_SLOTS, LOG_BASE, LOG_COUNTS, LOG_END, LOG_LIMIT, LOG_NEXT } from './engine/layout.ts';
 import type { LinearMemory } from './memory.ts';
-import type { CompleteObserver } from './observer.ts';
+import type { CompleteObserver, Counted, Entered } from './observer.ts';
+
+const ENTERED: readonly Entered[] = ['callback', 'tail-call', 'exception-callback', 'fentry', 'fexit', 'freplace'];
 
 /** Counts in the table have 32 bits: they are taken out before one can be full. */
 const HITS_LAST = 2 ** 31;
@@ -18,8 +20,16 @@ export interface WatchingHost {
 
 export class Watching {
   readonly #host: WatchingHost;
-  /** Calls of helpers and kfuncs that nobody heard of. */
+  /** What nobody heard of: calls of helpers and kfuncs, and what began. */
   helpers = 0;
+  readonly #entered: Record<Entered, number> = {
+    callback: 0,
+    'tail-call': 0,
+    'exception-callback': 0,
+    fentry: 0,
+    fexit: 0,
+    freplace: 0,
+  };
   /** Since when the table of hits has what it has. */
   #hitsFrom = 0;
 
@@ -31,8 +41,13 @@ export class Watching {
   begin(): void {
     const { observer, step } = this.#host;
     if (observer.flow !== undefined || observer.counter !== undefined) this.#listen();
-    this.helpers = 0;
+    this.#forget();
     this.#hitsFrom = step;
+  }
+
+  #forget(): void {
+    this.helpers = 0;
+    for (const kind of ENTERED) this.#entered[kind] = 0;
   }
 
   /** Where the engine has to stop because what it counts belongs to another stretch from there on. */
@@ -75,6 +90,13 @@ export class Watching {
     this.#listen();
   }
 
+  /** Something begins at an instruction. */
+  entered(kind: Entered, insn: number): void {
+    const { observer } = this.#host;
+    if (observer.entered !== undefined) observer.entered(kind, insn, this.#host.step);
+    else this.#entered[kind]++;
+  }
+
   spill(address: number, count: number): void {
     this.#host.observer.hits?.(address, count);
   }
@@ -102,10 +124,17 @@ export class Watching {
   #handCounts(step: number): void {
     const { memory, observer } = this.#host;
     const { view } = memory;
-    observer.counter?.add(step, view.getUint32(FLOW_COUNTS, true), view.getUint32(FLOW_COUNTS + 4, true), this.helpers);
+    const add = (what: Counted, count: number): void => {
+      if (count > 0) observer.counter?.add(step, what, count);
+    };
+    add('call', view.getUint32(FLOW_COUNTS, true));
+    add('return', view.getUint32(FLOW_COUNTS + 4, true));
+    add('helper', this.helpers);
+    for (const kind of ENTERED) add(kind, this.#entered[kind]);
+    observer.counter?.passed(step);
     view.setUint32(FLOW_COUNTS, 0, true);
     view.setUint32(FLOW_COUNTS + 4, 0, true);
-    this.helpers = 0;
+    this.#forget();
   }
 
   #takeHits(): void {

@@ -31,7 +31,7 @@ export interface CollectorLimits {
  * As many as fit into a twentieth of a byte for each of 100 M instructions, however little they pack, and are written in a tenth of
  * the time that so many instructions take at the least.
  */
-export const DEFAULT_LIMITS: CollectorLimits = { flow: 20_000, calls: 8_000, rest: 8_000, text: 100_000 };
+export const DEFAULT_LIMITS: CollectorLimits = { flow: 16_384, calls: 8_192, rest: 8_192, text: 100_000 };
 
 /** An address of the engine's log, looked up. */
 interface Site {
@@ -102,7 +102,7 @@ export class Collector {
           }
         : {}),
       counter: this.#counter,
-      entered: (kind, insn, step) => this.#entered(kind, insn, step),
+      ...(this.#others < rest ? { entered: (kind, insn, step) => this.#entered(kind, insn, step) } : {}),
       thrown: (plan, step) => this.#thrown(plan, step),
       phase: (step, position) => this.#phase(step, position),
     };
@@ -139,13 +139,8 @@ export class Collector {
       if (this.#isFull) this.#listen();
       return this.#isCounting ? stretchEnd(step) : Infinity;
     },
-    add: (step, calls, exits, helpers) => {
-      const counts = this.#counts;
-      counts[CALL]! += calls;
-      counts[RETURN]! += exits;
-      counts[HELPER]! += helpers;
-      this.#flush(step);
-    },
+    add: (step, what, count) => this.#counted().count(step, eventCode(what), count),
+    passed: (step) => this.#flush(step),
   };
 
   /** An event that is not kept. */
