@@ -65,12 +65,17 @@ export function currentFrame(memory: LinearMemory): number {
   return memory.readU32(REGS + 80);
 }
 
+/** Whether there is a frame: the outermost one has no caller, and before a run there is none. */
+export function isFrame(framePointer: number): boolean {
+  return framePointer > STACK_BASE && framePointer <= FIRST_FRAME;
+}
+
 /** From the innermost frame to the outermost, over all programs that wait for one another. */
 export function readFrames(memory: LinearMemory, images: readonly Image[]): Frame[] {
   const frames: Frame[] = [];
   let framePointer = currentFrame(memory);
   let address = memory.readU32(PC);
-  while (framePointer > STACK_BASE && framePointer <= FIRST_FRAME) {
+  while (isFrame(framePointer)) {
     const image = images[memory.readU32(framePointer + FRAME_PROGRAM)];
     if (image === undefined) break;
     const insn = image.insnAt(address) ?? 0;

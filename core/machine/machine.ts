@@ -50,7 +50,7 @@ import {
   STOP_ILLEGAL,
 } from './engine/layout.ts';
 import type { Frame } from './frames.ts';
-import { currentFrame, floorOf, hasRoom, readFrames } from './frames.ts';
+import { currentFrame, floorOf, hasRoom, isFrame, readFrames } from './frames.ts';
 import type { CallSite, Image } from './image.ts';
 import type { LinearMemory } from './memory.ts';
 import type { ProgramsState, RunFacts } from './programs.ts';
@@ -280,8 +280,11 @@ export class Machine {
 
   /** The instruction that runs next, and its program. */
   get location(): { readonly program: Program; readonly insn: number } | undefined {
-    const frame = this.frames()[0];
-    return frame === undefined ? undefined : { program: frame.image.program, insn: frame.insn };
+    const { memory } = this;
+    const framePointer = currentFrame(memory);
+    if (!isFrame(framePointer)) return undefined;
+    const image = this.#programs.at(memory.readU32(framePointer + FRAME_PROGRAM))?.image;
+    return image === undefined ? undefined : { program: image.program, insn: image.insnAt(memory.readU32(PC)) ?? 0 };
   }
 
   /** The instruction at an address of decoded code. */

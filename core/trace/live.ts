@@ -79,7 +79,7 @@ const PIECE = 250_000;
 const LONGEST_PIECE = 1_000_000;
 const PIECE_MS = 4;
 /** To hash what is not memory takes as long as so many bytes more. */
-const HASH_WORK = 256 * 1024;
+const HASH_WORK = 512 * 1024;
 /** A timer may arm itself for ever. */
 const MAX_CALLBACKS = 16;
 
