@@ -41,13 +41,10 @@ export class Watching {
   begin(): void {
     const { observer, step } = this.#host;
     if (observer.flow !== undefined || observer.counter !== undefined) this.#listen();
-    this.#forget();
-    this.#hitsFrom = step;
-  }
-
-  #forget(): void {
     this.helpers = 0;
-    for (const kind of ENTERED) this.#entered[kind] = 0;
+    // What began in a phase of an unwinding did so while the engine stood.
+    if (observer.counter !== undefined) this.#handCounts(step);
+    this.#hitsFrom = step;
   }
 
   /** Where the engine has to stop because what it counts belongs to another stretch from there on. */
@@ -79,8 +76,9 @@ export class Watching {
 
   /** After the engine has run: what only says how a run was watched is no part of its state. */
   end(): void {
-    this.#handRows(this.#host.observer);
-    if (this.#host.observer.hits !== undefined) this.#takeHits();
+    const { observer } = this.#host;
+    this.#handRows(observer);
+    if (observer.hits !== undefined) this.#takeHits();
     this.#setLog(0, 0);
   }
 
@@ -94,7 +92,7 @@ export class Watching {
   entered(kind: Entered, insn: number): void {
     const { observer } = this.#host;
     if (observer.entered !== undefined) observer.entered(kind, insn, this.#host.step);
-    else this.#entered[kind]++;
+    else if (observer.counter !== undefined) this.#entered[kind]++;
   }
 
   spill(address: number, count: number): void {
@@ -130,11 +128,14 @@ export class Watching {
     add('call', view.getUint32(FLOW_COUNTS, true));
     add('return', view.getUint32(FLOW_COUNTS + 4, true));
     add('helper', this.helpers);
-    for (const kind of ENTERED) add(kind, this.#entered[kind]);
+    for (const kind of ENTERED) {
+      add(kind, this.#entered[kind]);
+      this.#entered[kind] = 0;
+    }
     observer.counter?.passed(step);
     view.setUint32(FLOW_COUNTS, 0, true);
     view.setUint32(FLOW_COUNTS + 4, 0, true);
-    this.#forget();
+    this.helpers = 0;
   }
 
   #takeHits(): void {

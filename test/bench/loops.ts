@@ -195,16 +195,7 @@ const SPECS: readonly LoopSpec[] = [
   {
     name: 'random stores',
     what: 'stores to places of a 16 MiB array that chance chooses',
-    before: [
-      '*(u32 *)(r10 -4) = 0',
-      'r1 = map:wide',
-      'r2 = r10',
-      'r2 += -4',
-      'call 1',
-      'r9 = r0',
-      'r6 = 1',
-      'r7 = 5',
-    ],
+    before: ['*(u32 *)(r10 -4) = 0', 'r1 = map:wide', 'r2 = r10', 'r2 += -4', 'call 1', 'r9 = r0', 'r6 = 1', 'r7 = 5'],
     body: [...RANDOM, 'r1 = r6', 'r1 &= 16777208', 'r2 = r9', 'r2 += r1', '*(u64 *)(r2 +0) = r6'],
     maps: { wide: { type: 2, key_size: 4, value_size: 16_777_216, max_entries: 1 } },
   },
