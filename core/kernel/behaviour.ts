@@ -80,14 +80,19 @@ export type MapOperation = 'update' | 'delete' | 'push' | 'pop';
 
 /** Hears what happens in the kernel, in order; the recording is made from this. */
 export interface KernelObserver {
-  mapChanged?(map: number, operation: MapOperation, address: bigint): void;
+  readonly mapChanged?: (map: number, operation: MapOperation, address: bigint) => void;
   /** In the place of {@link mapChanged}, for who wants to know only how often: which value it is takes a search. */
-  mapCounted?(): void;
-  printed?(line: OutputLine): void;
-  locked?(address: bigint, taken: boolean): void;
+  readonly mapCounted?: () => void;
+  readonly printed?: (line: OutputLine) => void;
+  readonly locked?: (address: bigint, taken: boolean) => void;
   /** A record reached user space through a ring buffer or perf event array. */
-  emitted?(map: number, bytes: Uint8Array): void;
+  readonly emitted?: (map: number, bytes: Uint8Array) => void;
 }
+
+/** An observer with all that it might have: `undefined` where it does not want to hear. */
+export type CompleteKernelObserver = {
+  readonly [K in keyof Required<KernelObserver>]: KernelObserver[K] | undefined;
+};
 
 /** What a program says to the outside. */
 export interface OutputLine {

@@ -15,6 +15,7 @@ import type {
   Behaviour,
   Call,
   CallbackSuspension,
+  CompleteKernelObserver,
   KernelObserver,
   MapOperation,
   OutputLine,
@@ -91,10 +92,10 @@ export class Kernel {
   readonly async: AsyncQueue;
   readonly random: Random;
   readonly cpus: number;
-  observer: KernelObserver = {};
   cpu: number;
   /** Made by the run so far. */
   tailCalls = 0;
+  #observer = completed({});
   readonly #nsPerInsn: bigint;
   #time: bigint;
   /** Instructions that were executed since the clock was last looked at: a sum of bigints for each call would cost as much as the call. */
@@ -133,6 +134,15 @@ export class Kernel {
     this.maps = new MapStore(this);
     this.world = new World(this);
     this.contexts = new Contexts(this);
+  }
+
+  get observer(): CompleteKernelObserver {
+    return this.#observer;
+  }
+
+  /** Who hears what happens. Functions are called without a `this`. */
+  set observer(observer: KernelObserver) {
+    this.#observer = completed(observer);
   }
 
   // ---- programs and runs ----------------------------------------------------------------------------------------------
@@ -359,11 +369,16 @@ export class Kernel {
     this.observer.printed?.(line);
   }
 
-  /** A program changed a map, or (map 0) a list or tree. `place` finds the value or head: it is looked for when somebody wants to know. */
-  mapChanged(map: number, operation: MapOperation, place: () => number): void {
-    const { observer } = this;
-    if (observer.mapChanged !== undefined) observer.mapChanged(map, operation, this.memory.pointer(place()));
+  /** A program changed a map, or (map 0) a list or tree. `place` is the value or head; where nobody {@link findsChanges} it may be 0. */
+  mapChanged(map: number, operation: MapOperation, place: number): void {
+    const observer = this.#observer;
+    if (observer.mapChanged !== undefined) observer.mapChanged(map, operation, this.memory.pointer(place));
     else observer.mapCounted?.();
+  }
+
+  /** Whether somebody wants to know which value of a map was changed: to find it takes a search. */
+  get findsChanges(): boolean {
+    return this.#observer.mapChanged !== undefined;
   }
 
   // ---- checkpoints ----------------------------------------------------------------------------------------------------
@@ -446,4 +461,9 @@ function groupAnswers(answers: readonly AnswerScenario[] = []): ReadonlyMap<stri
 
 function accessFault(call: Call, fault: Fault): KernelFault {
   return new KernelFault('BAD_ARGUMENT', `${call.name} at insn ${call.insn}: ${describeFault(fault)}`);
+}
+
+/** All observers look alike to the host's compiler, whatever they want to hear. */
+function completed({ mapChanged, mapCounted, printed, locked, emitted }: KernelObserver): CompleteKernelObserver {
+  return { mapChanged, mapCounted, printed, locked, emitted };
 }

@@ -69,10 +69,10 @@ export interface Acquisition {
 
 /** Hears of each change, in order. */
 export interface LedgerObserver {
-  acquired?(entry: LedgerEntry): void;
-  released?(entry: LedgerEntry, by: string): void;
+  readonly acquired?: (entry: LedgerEntry) => void;
+  readonly released?: (entry: LedgerEntry, by: string) => void;
   /** The program gave the entry to a map or a collection. */
-  stored?(entry: LedgerEntry, where: string): void;
+  readonly stored?: (entry: LedgerEntry, where: string) => void;
 }
 
 export interface LedgerCheckpoint {

@@ -3,7 +3,7 @@
  * exits, or only how many there are, and how often instructions were executed.
  */
 import type { Engine } from './engine/engine.ts';
-import { FLOW_COUNTS, HITS, HIT_SLOTS, LOG_BASE, LOG_COUNTS, LOG_END, LOG_LIMIT, LOG_NEXT } from './engine/layout.ts';
+import { FLOW_COUNTS, HITS, HIT_SLOTS, LOG_BASE, LOG_END, LOG_LIMIT, LOG_NEXT } from './engine/layout.ts';
 import type { LinearMemory } from './memory.ts';
 import type { CompleteObserver, Counted, Entered } from './observer.ts';
 
@@ -40,7 +40,9 @@ export class Watching {
   /** Before the engine runs. */
   begin(): void {
     const { observer, step } = this.#host;
-    if (observer.flow !== undefined || observer.counter !== undefined) this.#listen();
+    this.#listen();
+    // What was counted while nobody wanted to know.
+    this.#host.memory.view.setBigUint64(FLOW_COUNTS, 0n, true);
     this.helpers = 0;
     // What began in a phase of an unwinding did so while the engine stood.
     if (observer.counter !== undefined) this.#handCounts(step);
@@ -103,7 +105,7 @@ export class Watching {
   #listen(): void {
     const { observer } = this.#host;
     if (observer.flow !== undefined) this.#setLog(LOG_BASE, LOG_LIMIT);
-    else this.#setLog(0, observer.counter === undefined ? 0 : LOG_COUNTS);
+    else this.#setLog(0, 0);
   }
 
   #setLog(next: number, end: number): void {

@@ -225,7 +225,8 @@ export class Collector {
       return;
     }
     const at = this.#here();
-    const phase = kind === 'exception-callback' ? (this.#machine?.phase ?? 0) : 0;
+    // What begins where an unwinding ends has a phase of it, and so comes before the next instruction.
+    const phase = this.#machine?.phase ?? 0;
     this.#add(kind, step, phase, at.program, insn, subprogramName(at.in, insn));
   }
 

@@ -200,13 +200,23 @@ export class EventTable {
     return { run: run[row] ?? 0, step: step[row] ?? 0, phase: phase[row] ?? 0 };
   }
 
-  /** The first row at or after a position. */
-  firstFrom(position: Position): number {
+  /**
+   * The first row at or after a position. What has phase 0 at the step of an unwinding is done by the instruction that follows it, and so
+   * comes after all of its phases; a fault is the end of that instruction.
+   */
+  firstFrom({ run, step, phase }: Position): number {
+    const { columns } = this;
+    const isBefore = (row: number): boolean => {
+      const order = columns.run[row]! - run || columns.step[row]! - step;
+      if (order !== 0) return order < 0;
+      const own = columns.phase[row]!;
+      return own > 0 && columns.kind[row] !== FAULT && own < phase;
+    };
     let low = 0;
     let high = this.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (comparePositions(this.position(middle), position) < 0) low = middle + 1;
+      if (isBefore(middle)) low = middle + 1;
       else high = middle;
     }
     return low;

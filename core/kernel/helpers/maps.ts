@@ -51,16 +51,16 @@ const mapUpdate: Behaviour = (call) => {
       : result(target.setTarget(key, call.kernel.memory.pointer(socket.offset), arg(call, 3)));
   }
   const done = target.update(key, readable(call, 2, target.valueSize), arg(call, 3));
-  if (done === 0) call.kernel.mapChanged(target.id, 'update', () => target.valueOf(key));
+  if (done === 0) call.kernel.mapChanged(target.id, 'update', call.kernel.findsChanges ? target.valueOf(key) : 0);
   return result(done);
 };
 
 const mapDelete: Behaviour = (call) => {
   const target = map(call, 0);
   const key = readable(call, 1, target.keySize);
-  const value = call.kernel.observer.mapChanged === undefined ? 0 : target.valueOf(key);
+  const value = call.kernel.findsChanges ? target.valueOf(key) : 0;
   const done = target.delete(key);
-  if (done === 0) call.kernel.mapChanged(target.id, 'delete', () => value);
+  if (done === 0) call.kernel.mapChanged(target.id, 'delete', value);
   return result(done);
 };
 
@@ -68,7 +68,7 @@ const mapPush: Behaviour = (call) => {
   const target = map(call, 0);
   const value = readable(call, 1, target.valueSize);
   const done = target.push(value, arg(call, 2));
-  if (done === 0) call.kernel.mapChanged(target.id, 'push', () => value);
+  if (done === 0) call.kernel.mapChanged(target.id, 'push', value);
   return result(done);
 };
 
@@ -76,7 +76,7 @@ const mapPop: Behaviour = (call) => {
   const target = map(call, 0);
   const value = writable(call, 1, target.valueSize);
   const done = target.peek(value, true);
-  if (done === 0) call.kernel.mapChanged(target.id, 'pop', () => value);
+  if (done === 0) call.kernel.mapChanged(target.id, 'pop', value);
   return result(done);
 };
 

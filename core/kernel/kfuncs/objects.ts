@@ -95,7 +95,7 @@ const listPush =
     memory.writeU64(next + 8, memory.pointer(node));
     memory.writeU64(node + LIST_NODE_OWNER, memory.pointer(head));
     kernel.ledger.store('object', value, 'list', call.name);
-    kernel.mapChanged(0, 'push', () => head);
+    kernel.mapChanged(0, 'push', head);
     return 0n;
   };
 
@@ -117,7 +117,7 @@ const listPop =
     memory.writeU64(node + 8, pointer);
     memory.writeU64(node + LIST_NODE_OWNER, 0n);
     takeOut(call, pointer);
-    kernel.mapChanged(0, 'pop', () => head);
+    kernel.mapChanged(0, 'pop', head);
     return pointer;
   };
 
@@ -186,7 +186,7 @@ function treeLink(kernel: Kernel, state: AddState, asLeft: boolean): bigint {
   const tree = new Tree(kernel.memory, state.root);
   tree.insert(state.node, state.parent, asLeft, state.leftmost);
   kernel.memory.writeU64(state.node + RB_NODE_OWNER, kernel.memory.pointer(state.root));
-  kernel.mapChanged(0, 'push', () => state.root);
+  kernel.mapChanged(0, 'push', state.root);
   return 0n;
 }
 
@@ -198,7 +198,7 @@ const treeRemove: Behaviour = (call) => {
   new Tree(kernel.memory, root).erase(node);
   kernel.memory.writeU64(node + RB_NODE_OWNER, 0n);
   takeOut(call, arg(call, 1));
-  kernel.mapChanged(0, 'pop', () => root);
+  kernel.mapChanged(0, 'pop', root);
   return arg(call, 1);
 };
 

@@ -10,11 +10,13 @@
  */
 import {
   ARENA_USER_HIGH,
+  FLOW_COUNTS,
   FRAME_KIND,
   FRAME_MAY_GOTO,
   INSN_ORIGINAL,
   INSN_SIZE,
   KIND_CALL,
+  LOG_END,
   OUT_EXIT,
   OUT_FAULT,
   OUT_JUMPED,
@@ -51,11 +53,12 @@ declare function callOutside(pc: u32, site: u32): i32;
 @external('env', 'exit')
 declare function exitOutside(pc: u32): i32;
 
-// @ts-ignore: decorator
-@inline
-function stop(pc: u32, steps: u64, why: i32): i32 {
+/** Leaves the loop; how many calls and exits there were that have no row in the log is added to what was counted before. */
+function leaveLoop(pc: u32, steps: u64, why: i32, calls: u32, exits: u32): i32 {
   store<u32>(PC, pc);
   store<u64>(STEP, steps);
+  store<u32>(FLOW_COUNTS, load<u32>(FLOW_COUNTS) + calls);
+  store<u32>(FLOW_COUNTS + 4, load<u32>(FLOW_COUNTS + 4) + exits);
   return why;
 }
 
@@ -74,12 +77,16 @@ function loop<Counting>(): i32 {
   let pc = load<u32>(PC);
   let steps = load<u64>(STEP);
   const limit = load<u64>(STEP_LIMIT);
+  /** Whether each of them has a row of its own; otherwise they are counted here, where it costs nothing. */
+  const hasRows = load<u32>(LOG_END) != 0;
+  let calls: u32 = 0;
+  let exits: u32 = 0;
   let opcode: u32 = load<u8>(pc);
   while (steps != limit) {
     const at = pc;
     switch (opcode) {
       case op.OP_BREAK:
-        if (steps != load<u64>(SKIP_BREAK)) return stop(pc, steps, STOP_BREAK);
+        if (steps != load<u64>(SKIP_BREAK)) return leaveLoop(pc, steps, STOP_BREAK, calls, exits);
         opcode = load<u8>(pc, INSN_ORIGINAL);
         continue;
       // 64-bit arithmetic
@@ -310,7 +317,7 @@ function loop<Counting>(): i32 {
         } else {
           store<u64>(STEP, steps);
           const out = slowLoad(pc, address, 1);
-          if (out) return stop(pc, steps, STOP_CALLED_OUT);
+          if (out) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
           setDst(pc, load<u64>(VALUE));
         }
         break;
@@ -323,7 +330,7 @@ function loop<Counting>(): i32 {
         } else {
           store<u64>(STEP, steps);
           const out = slowLoad(pc, address, 1);
-          if (out) return stop(pc, steps, STOP_CALLED_OUT);
+          if (out) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
           setDst(pc, <u64>(<i64>load<i8>(VALUE)));
         }
         break;
@@ -336,7 +343,7 @@ function loop<Counting>(): i32 {
         } else {
           store<u64>(STEP, steps);
           const out = slowLoad(pc, address, 2);
-          if (out) return stop(pc, steps, STOP_CALLED_OUT);
+          if (out) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
           setDst(pc, load<u64>(VALUE));
         }
         break;
@@ -349,7 +356,7 @@ function loop<Counting>(): i32 {
         } else {
           store<u64>(STEP, steps);
           const out = slowLoad(pc, address, 2);
-          if (out) return stop(pc, steps, STOP_CALLED_OUT);
+          if (out) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
           setDst(pc, <u64>(<i64>load<i16>(VALUE)));
         }
         break;
@@ -362,7 +369,7 @@ function loop<Counting>(): i32 {
         } else {
           store<u64>(STEP, steps);
           const out = slowLoad(pc, address, 4);
-          if (out) return stop(pc, steps, STOP_CALLED_OUT);
+          if (out) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
           setDst(pc, load<u64>(VALUE));
         }
         break;
@@ -375,7 +382,7 @@ function loop<Counting>(): i32 {
         } else {
           store<u64>(STEP, steps);
           const out = slowLoad(pc, address, 4);
-          if (out) return stop(pc, steps, STOP_CALLED_OUT);
+          if (out) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
           setDst(pc, <u64>(<i64>load<i32>(VALUE)));
         }
         break;
@@ -388,7 +395,7 @@ function loop<Counting>(): i32 {
         } else {
           store<u64>(STEP, steps);
           const out = slowLoad(pc, address, 8);
-          if (out) return stop(pc, steps, STOP_CALLED_OUT);
+          if (out) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
           setDst(pc, load<u64>(VALUE));
         }
         break;
@@ -402,7 +409,7 @@ function loop<Counting>(): i32 {
         } else {
           store<u64>(STEP, steps);
           const out = slowStore(pc, address, 1, imm(pc));
-          if (out) return stop(pc, steps, STOP_CALLED_OUT);
+          if (out) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
         }
         break;
       }
@@ -415,7 +422,7 @@ function loop<Counting>(): i32 {
         } else {
           store<u64>(STEP, steps);
           const out = slowStore(pc, address, 1, src(pc));
-          if (out) return stop(pc, steps, STOP_CALLED_OUT);
+          if (out) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
         }
         break;
       }
@@ -428,7 +435,7 @@ function loop<Counting>(): i32 {
         } else {
           store<u64>(STEP, steps);
           const out = slowStore(pc, address, 2, imm(pc));
-          if (out) return stop(pc, steps, STOP_CALLED_OUT);
+          if (out) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
         }
         break;
       }
@@ -441,7 +448,7 @@ function loop<Counting>(): i32 {
         } else {
           store<u64>(STEP, steps);
           const out = slowStore(pc, address, 2, src(pc));
-          if (out) return stop(pc, steps, STOP_CALLED_OUT);
+          if (out) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
         }
         break;
       }
@@ -454,7 +461,7 @@ function loop<Counting>(): i32 {
         } else {
           store<u64>(STEP, steps);
           const out = slowStore(pc, address, 4, imm(pc));
-          if (out) return stop(pc, steps, STOP_CALLED_OUT);
+          if (out) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
         }
         break;
       }
@@ -467,7 +474,7 @@ function loop<Counting>(): i32 {
         } else {
           store<u64>(STEP, steps);
           const out = slowStore(pc, address, 4, src(pc));
-          if (out) return stop(pc, steps, STOP_CALLED_OUT);
+          if (out) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
         }
         break;
       }
@@ -480,7 +487,7 @@ function loop<Counting>(): i32 {
         } else {
           store<u64>(STEP, steps);
           const out = slowStore(pc, address, 8, imm(pc));
-          if (out) return stop(pc, steps, STOP_CALLED_OUT);
+          if (out) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
         }
         break;
       }
@@ -493,25 +500,25 @@ function loop<Counting>(): i32 {
         } else {
           store<u64>(STEP, steps);
           const out = slowStore(pc, address, 8, src(pc));
-          if (out) return stop(pc, steps, STOP_CALLED_OUT);
+          if (out) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
         }
         break;
       }
       case op.ATOMIC_B:
         store<u64>(STEP, steps);
-        if (atomic(pc, 1)) return stop(pc, steps, STOP_CALLED_OUT);
+        if (atomic(pc, 1)) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
         break;
       case op.ATOMIC_H:
         store<u64>(STEP, steps);
-        if (atomic(pc, 2)) return stop(pc, steps, STOP_CALLED_OUT);
+        if (atomic(pc, 2)) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
         break;
       case op.ATOMIC_W:
         store<u64>(STEP, steps);
-        if (atomic(pc, 4)) return stop(pc, steps, STOP_CALLED_OUT);
+        if (atomic(pc, 4)) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
         break;
       case op.ATOMIC_DW:
         store<u64>(STEP, steps);
-        if (atomic(pc, 8)) return stop(pc, steps, STOP_CALLED_OUT);
+        if (atomic(pc, 8)) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
         break;
       case op.LD_IMM64:
         setDst(pc, imm(pc));
@@ -664,8 +671,8 @@ function loop<Counting>(): i32 {
       }
       // Calls
       case op.CALL_LOCAL:
-        log(steps, pc, 0);
-        if (!call(KIND_CALL, pc)) return stop(pc, steps, STOP_DEPTH);
+        if (!hasRows || !log(steps, pc, 0)) calls++;
+        if (!call(KIND_CALL, pc)) return leaveLoop(pc, steps, STOP_DEPTH, calls, exits);
         pc = target(pc);
         break;
       case op.CALL_OUT: {
@@ -678,15 +685,15 @@ function loop<Counting>(): i32 {
         }
         if (out == OUT_STOP) {
           if (isBoolean<Counting>()) hit(at);
-          return stop(pc, steps + 1, STOP_CALLED_OUT);
+          return leaveLoop(pc, steps + 1, STOP_CALLED_OUT, calls, exits);
         }
-        if (out != OUT_EXIT) return stop(pc, steps, STOP_CALLED_OUT);
+        if (out != OUT_EXIT) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
         opcode = op.EXIT;
         continue;
       }
       case op.EXIT: {
         const frame = <u32>load<u64>(REGS + 80);
-        log(steps, pc, 1);
+        if (!hasRows || !log(steps, pc, 1)) exits++;
         if (load<u32>(frame + FRAME_KIND) == KIND_CALL) {
           pc = leave(frame);
           break;
@@ -697,17 +704,17 @@ function loop<Counting>(): i32 {
           pc = load<u32>(PC) - INSN_SIZE;
           break;
         }
-        if (out == OUT_FAULT) return stop(pc, steps, STOP_CALLED_OUT);
+        if (out == OUT_FAULT) return leaveLoop(pc, steps, STOP_CALLED_OUT, calls, exits);
         if (isBoolean<Counting>()) hit(at);
-        return stop(pc, steps + 1, STOP_CALLED_OUT);
+        return leaveLoop(pc, steps + 1, STOP_CALLED_OUT, calls, exits);
       }
       default:
-        return stop(pc, steps, STOP_ILLEGAL);
+        return leaveLoop(pc, steps, STOP_ILLEGAL, calls, exits);
     }
     if (isBoolean<Counting>()) hit(at);
     pc += INSN_SIZE;
     steps++;
     opcode = load<u8>(pc);
   }
-  return stop(pc, steps, STOP_FUEL);
+  return leaveLoop(pc, steps, STOP_FUEL, calls, exits);
 }

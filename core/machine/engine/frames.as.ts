@@ -1,6 +1,5 @@
 /** Frames in linear memory: what a call writes, and what an exit reads back. */
 import {
-  FLOW_COUNTS,
   FRAME_CALL,
   FRAME_CALLER,
   FRAME_FLAGS,
@@ -10,7 +9,6 @@ import {
   FRAME_PROGRAM,
   FRAME_STACK,
   FRAME_STRIDE,
-  LOG_COUNTS,
   LOG_END,
   LOG_NEXT,
   LOG_ROW,
@@ -108,36 +106,18 @@ export function refresh(frame: u32): void {
   markDirty(frame - FRAME_STRIDE);
 }
 
-/** Notes a call (0) or a return (1), when somebody listens. */
-// @ts-ignore: decorator
-@inline
-export function log(step: u64, pc: u32, what: u32): void {
-  const end = load<u32>(LOG_END);
-  if (end) {
-    if (end == LOG_COUNTS) count(what);
-    else append(step, pc, what, end);
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function count(what: u32): void {
-  store<u32>(what << 2, load<u32>(what << 2, FLOW_COUNTS) + 1, FLOW_COUNTS);
-}
-
-function append(step: u64, pc: u32, what: u32, full: u32): void {
+/** Writes down a call (0) or a return (1). False when whoever listens wants no more rows. */
+export function log(step: u64, pc: u32, what: u32): bool {
+  const full = load<u32>(LOG_END);
+  if (!full) return false;
   if (load<u32>(LOG_NEXT) == full) {
     drain();
-    // Whoever listens may want no more rows.
-    const end = load<u32>(LOG_END);
-    if (end <= <u32>LOG_COUNTS) {
-      if (end) count(what);
-      return;
-    }
+    if (!load<u32>(LOG_END)) return false;
   }
   const row = load<u32>(LOG_NEXT);
   store<u64>(row, step);
   store<u32>(row, pc, 8);
   store<u32>(row, what, 12);
   store<u32>(LOG_NEXT, row + LOG_ROW);
+  return true;
 }

@@ -41,10 +41,9 @@ export const FAULT_SIZE = 0x10b0;
 export const FAULT_WRITE = 0x10b4;
 /** Lowest frame pointer since the last start: below it the stack is untouched (u32). */
 export const STACK_LOW = 0x10bc;
-/** Log of calls and returns: next free row, end; both 0 when nobody listens, the end is {@link LOG_COUNTS} when they are only counted (u32). */
+/** Log of calls and returns: next free row, end; both 0 when nobody wants rows, and they are only counted (u32). */
 export const LOG_NEXT = 0x10c0;
 export const LOG_END = 0x10c4;
-export const LOG_COUNTS = 1;
 /** The upper half of the addresses at which user space sees the arena (u32). */
 export const ARENA_USER_HIGH = 0x10c8;
 
@@ -59,7 +58,7 @@ export const SPANS = 0x40000;
 export const SPAN_SHIFT = 14;
 export const SPAN_SIZE = 16384;
 
-/** How many calls and exits there were while they are only counted (u32 each). Like the log outside of what checkpoints hold. */
+/** How many calls and exits there were that have no rows (u32 each). Like the log outside of what checkpoints hold. */
 export const FLOW_COUNTS = 0x30000;
 
 /** The hashes of the pages that were hashed last, four at most: two halves each (u32). Likewise outside. */
