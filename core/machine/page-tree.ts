@@ -43,9 +43,14 @@ export function bytesOfCopy({ slab, index }: PageCopy, pages = 1): Uint8Array {
   return slab.subarray(index * PAGE_SIZE, (index + pages) * PAGE_SIZE);
 }
 
-export function shadowOfCopy({ slab, capacity, index }: PageCopy, pages = 1): Uint8Array {
-  const start = capacity * PAGE_SIZE + index * SHADOW_SIZE;
-  return slab.subarray(start, start + pages * SHADOW_SIZE);
+export function shadowOfCopy(copy: PageCopy, pages = 1): Uint8Array {
+  const start = shadowStart(copy);
+  return copy.slab.subarray(start, start + pages * SHADOW_SIZE);
+}
+
+/** Where a copy's shadow bytes are in its slab. */
+export function shadowStart({ capacity, index }: PageCopy): number {
+  return capacity * PAGE_SIZE + index * SHADOW_SIZE;
 }
 
 /** Where the shadow bytes of a page lie. */

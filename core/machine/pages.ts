@@ -38,6 +38,7 @@ import {
   pageOf,
   shadowAddress,
   shadowOfCopy,
+  shadowStart,
 } from './page-tree.ts';
 import { SetAsideMoment, SetAsidePages } from './set-aside.ts';
 
@@ -237,8 +238,8 @@ export class Pages {
     }
     const copy = this.#newCopy();
     const shadow = shadowAddress(page);
-    bytesOfCopy(copy).set(bytes.subarray(offset, offset + PAGE_SIZE));
-    shadowOfCopy(copy).set(bytes.subarray(shadow, shadow + SHADOW_SIZE));
+    copy.slab.set(bytes.subarray(offset, offset + PAGE_SIZE), copy.index * PAGE_SIZE);
+    copy.slab.set(bytes.subarray(shadow, shadow + SHADOW_SIZE), shadowStart(copy));
     this.#copied += PAGE_RECORD;
     return copy;
   }
