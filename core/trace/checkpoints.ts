@@ -98,6 +98,7 @@ export class Checkpoints {
     this.#covered += Math.max(this.#spacing, this.#spacing * msPerStep * STEPS_PER_MS);
     if (this.#bytes > this.#budget) this.#thin();
     else if (this.#isTooFar(msPerStep, kept.bytes)) this.#setSpacing(this.#spacing / 2);
+    else if (this.#isTooNear(msPerStep)) this.#spaceOut();
     else if (this.#copied * STEPS_PER_BYTE > this.#covered && this.#spacing < MAX_SPACING) this.#spaceOut();
   }
 
@@ -148,6 +149,11 @@ export class Checkpoints {
     const rerun = this.#spacing * msPerStep;
     if (!this.#comesCloser || this.#spacing / 2 < MIN_SPACING || rerun <= RERUN_MS) return false;
     return bytes * STEPS_PER_BYTE < (rerun / 2) * STEPS_PER_MS;
+  }
+
+  /** Instructions were slow, and are not any more: the first ones are, before the host has compiled what runs them. */
+  #isTooNear(msPerStep: number): boolean {
+    return this.#comesCloser && this.#spacing < SPACING && 2 * this.#spacing * msPerStep < RERUN_MS / 4;
   }
 
   #setSpacing(spacing: number): void {

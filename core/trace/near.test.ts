@@ -67,6 +67,19 @@ describe('the space between checkpoints', () => {
     expect(spacingAfter({}, 1e-2)).toBeGreaterThan(10_000);
   });
 
+  it('is what it was, when they do not take long any more', () => {
+    const kept = new Checkpoints({});
+    kept.addFirst(at(0), 0, checkpoint, false);
+    let step = 0;
+    const go = (msPerStep: number): void => {
+      for (let i = 0; i < 10; i++) kept.add(at((step += kept.spacing)), step, checkpoint, msPerStep);
+    };
+    go(1e-3);
+    expect(kept.spacing).toBeLessThan(SPACING / 8);
+    go(1e-6);
+    expect(kept.spacing).toBe(SPACING);
+  });
+
   it('is not, where it was chosen or there is no room', () => {
     expect(spacingAfter({ spacing: 1_000_000 }, 1e-2)).toBe(1_000_000);
     expect(spacingAfter({ budgetBytes: 1 }, 1e-2)).toBeGreaterThan(SPACING);
