@@ -7,7 +7,7 @@ import { eventCode } from '../trace/events.ts';
 import type { EventIndex } from '../trace/events.ts';
 import { EVENT_KINDS } from '../trace/events.ts';
 import { countedFrom, estimateOf, hearPart, overflowOf } from '../trace/part.ts';
-import type { Hits } from '../trace/stretch.ts';
+import type { Hits } from '../trace/hits.ts';
 import type { Patience, Timeline } from '../trace/timeline.ts';
 import type { Throws } from './run-axis.ts';
 import { RunAxis, throwsIn } from './run-axis.ts';

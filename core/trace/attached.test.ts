@@ -11,8 +11,8 @@ import { perfettoJson } from './export-perfetto.ts';
 import { folded } from './export-text.ts';
 import { readRecording, writeRecording } from './file.ts';
 import { keptHistory } from './history.ts';
+import { hearPart } from './part.ts';
 import { Replay } from './replay.ts';
-import { eventsOfStretch } from './stretch.ts';
 import type { Recording, RecordingSource } from './recording.ts';
 import { factsOf, loadSource, programNamed } from './recording.ts';
 import { readFolded, readTrace } from './testing/readers.ts';
@@ -84,7 +84,7 @@ describe('recordings of attached programs', () => {
         expect(read.source).toEqual(recording.source);
         const replay = new Replay(read, { kernelBtf });
         expect(replay.prepare()).toBe(true);
-        const again = eventsOfStretch(replay, replay.first, { run: 1, step: 0, phase: 0 }, { limit: Infinity }).events;
+        const again = [...hearPart(replay, { run: 0, from: 0, to: Infinity })!.events.events()];
         expect(again.filter(({ kind }) => kind !== 'exit')).toEqual(
           [...recording.events.events()].filter(({ position, kind }) => position.run === 0 && kind !== 'exit'),
         );

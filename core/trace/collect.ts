@@ -3,7 +3,7 @@
  *
  * Of each sort of event a recording keeps the first; what comes after them is counted, per stretch of steps. Whoever only counts
  * is an observer of its own, which asks the machine for no more than the count needs: so a run that makes events all the time
- * is recorded at little more than what it takes by itself. What was counted can be had again in full (stretch.ts).
+ * is recorded at little more than what it takes by itself. What was counted can be had again in full (all-events.ts).
  */
 import type { UnwindPlan, UnwindStep } from '../exceptions/unwinder.ts';
 import { callTarget } from '../isa/control-flow.ts';

@@ -8,8 +8,8 @@ import { BailoutError } from '../errors.ts';
 import { crc32 } from './bytes.ts';
 import type { TraceEvent } from './events.ts';
 import { FileWriter, readRecording, writeRecording } from './file.ts';
+import { hearPart } from './part.ts';
 import { Replay } from './replay.ts';
-import { eventsOfStretch } from './stretch.ts';
 import { fileSource, loopSource, recordingOf } from './testing/recordings.ts';
 
 const recording = recordingOf(fileSource('cleanup', ['four_frames', 'callee_saved']));
@@ -56,7 +56,7 @@ describe('a file', () => {
     expect(read.events.totals()).toMatchObject({ call: 9, return: 6, helper: 26, print: 2, throw: 1, phase: 14 });
     const replay = new Replay(read, { kernelBtf: bundledKernelBtf() });
     expect(replay.prepare()).toBe(true);
-    const again = eventsOfStretch(replay, replay.first, { run: 1, step: 0, phase: 0 }, { limit: Infinity }).events;
+    const again = [...hearPart(replay, { run: 0, from: 0, to: Infinity })!.events.events()];
     expect(again.length).toBeGreaterThan(70);
     // An end that came after an unwinding stood before its phases.
     const butEnds = (events: readonly TraceEvent[]): TraceEvent[] => events.filter(({ kind }) => kind !== 'exit');

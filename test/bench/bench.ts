@@ -20,7 +20,8 @@ const where = `${cpus()[0]?.model.trim() ?? 'unknown processor'}, Node ${process
 const wanted = process.argv.slice(2);
 const missed: string[] = [];
 
-function section(name: string, title: string, measure: () => Row[] | undefined): void {
+/** `how` says in a sentence how it was measured, where the table alone does not. */
+function section(name: string, title: string, measure: () => Row[] | undefined, how = ''): void {
   if (wanted.length > 0 && !wanted.includes(name)) return;
   const rows = measure();
   if (rows === undefined) {
@@ -29,7 +30,7 @@ function section(name: string, title: string, measure: () => Row[] | undefined):
   }
   const lines = rows.map((row) => `  ${row.name}: ${row.text}${row.limit === undefined ? '' : ` (${limitText(row)})`}`);
   console.log(`${title}\n${lines.join('\n')}`);
-  writeSection(page, title, `${where}.\n\n${table(rows)}`);
+  writeSection(page, title, `${where}.${how === '' ? '' : ` ${how}`}\n\n${table(rows)}`);
   for (const row of rows.filter(isMissed)) {
     missed.push(`${title}: ${row.name} is ${row.text}, and has to be ${limitText(row)}.`);
   }
@@ -38,9 +39,14 @@ function section(name: string, title: string, measure: () => Row[] | undefined):
 section('machine', 'Interpreter', () => [...benchMachine(), ...benchSteps()]);
 section('exceptions', 'Exceptions that are not thrown', benchUnwinding);
 section('checkpoints', 'Checkpoints', benchCheckpoints);
-section('recording', 'What recording costs', benchRecording);
+section(
+  'recording',
+  'What recording costs',
+  benchRecording,
+  'Time that one waits, recorded by unrecorded, in turns; of each the fastest round.',
+);
 section('trace', 'Recordings', benchTrace);
-section('going', 'Going about in recordings', benchGoing);
+section('going', 'Going about in recordings', benchGoing, 'Processor time.');
 section('runs', 'Recordings of many runs', benchManyRuns);
 section('verifier', 'Verifier', benchVerifier);
 section('cli', 'Command line', benchCommandLine);

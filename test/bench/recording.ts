@@ -8,7 +8,7 @@ import { Machine } from '../../core/machine/machine.ts';
 import { LinearMemory } from '../../core/machine/memory.ts';
 import { FileWriter } from '../../core/trace/file.ts';
 import { LiveTimeline } from '../../core/trace/live.ts';
-import { countHits } from '../../core/trace/stretch.ts';
+import { countHits } from '../../core/trace/hits.ts';
 import type { RecordingSource } from '../../core/trace/recording.ts';
 import { factsOf, loadSource, programNamed, record } from '../../core/trace/recording.ts';
 import type { Loop } from './loops.ts';

@@ -1,19 +1,17 @@
-/** What was only counted can be listed again, and each instruction counted, as if somebody had gone step by step. */
+/** Each instruction is counted as if somebody had gone step by step. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bundledKernelBtf } from '../../main/kernel-btf.ts';
 import { randomInstructions } from '../machine/testing/random-programs.ts';
 import { programOf } from '../machine/testing/programs.ts';
 import type { ObjectFile, Program } from '../object/program.ts';
-import type { Hits } from './stretch.ts';
-import { countHits, eventsOfStretch } from './stretch.ts';
-import { EVENT_KINDS, Overflow } from './events.ts';
+import type { Hits } from './hits.ts';
+import { countHits } from './hits.ts';
 import { LiveTimeline } from './live.ts';
 import { Replay } from './replay.ts';
 import { stateHash } from './state-hash.ts';
 import { fileSource, loopSource, recordingOf } from './testing/recordings.ts';
-import type { Position, Search, Timeline } from './timeline.ts';
-import { comparePositions } from './timeline.ts';
+import type { Search, Timeline } from './timeline.ts';
 
 const kernelBtf = bundledKernelBtf();
 const everyStep: Search = {
@@ -96,97 +94,6 @@ describe('counting instructions', () => {
     );
     expect(replay.position).toEqual({ run: 0, step: 1234, phase: 0 });
     expect(replay.machine.observer).toEqual({});
-  });
-});
-
-describe('a stretch that is run again', () => {
-  const programs = ['four_frames', 'callee_saved', 'four_frames'];
-  const whole = recordingOf(fileSource('cleanup', programs));
-  const nothing = recordingOf(fileSource('cleanup', programs), { limits: { flow: 0, calls: 0, rest: 0 } });
-  const replay = new Replay(nothing, { kernelBtf });
-  const positions = [...new Set([...whole.events.events()].map(({ position }) => JSON.stringify(position)))].map(
-    (text) => JSON.parse(text) as Position,
-  );
-  const end: Position = { run: 3, step: 0, phase: 0 };
-
-  it('has all that a full recording has, from any moment to any other', () => {
-    const anywhere = fc.constantFrom(
-      ...positions,
-      ...whole.runs.map((run, i) => ({ run: i, step: run.firstStep, phase: 0 })),
-      end,
-    );
-    fc.assert(
-      fc.property(anywhere, anywhere, anywhere, (a, b, here) => {
-        const [from, to] = comparePositions(a, b) <= 0 ? [a, b] : [b, a];
-        replay.seek(here);
-        const before = replay.position;
-        const found = eventsOfStretch(replay, from, to, { limit: 1e6 });
-        expect(found.ended).toBe('complete');
-        expect(found.events).toEqual([...whole.events.events({ from, to })]);
-        expect(replay.position).toEqual(before);
-      }),
-      { numRuns: 60 },
-    );
-  });
-
-  it('has them in a timeline without a recording too, which hears nothing twice', () => {
-    const timeline = timelineOf(
-      programOf('r6 = 500\ncall pc+3\nr6 += -1\nif r6 != 0 goto pc-3\nexit\nr0 = r6\nexit'),
-      1e6,
-    );
-    const found = eventsOfStretch(timeline, timeline.first, { run: 0, step: 1e6, phase: 0 }, { limit: 1e6 });
-    timeline.complete();
-    expect(found.events).toEqual([...timeline.events.events()]);
-    expect(found.events).toHaveLength(1002);
-    expect(timeline.events.totals()).toMatchObject({ call: 500, return: 501, exit: 1 });
-  });
-
-  it('is as long as was asked for, of the kinds that were asked for', () => {
-    const from = positions[0]!;
-    const all = [...whole.events.events({ kinds: ['call', 'throw'] })];
-    const found = eventsOfStretch(replay, from, end, { limit: 5, kinds: ['call', 'throw'] });
-    expect(found).toMatchObject({ events: all.slice(0, 5), ended: 'limit', until: all[4]!.position });
-    expect(eventsOfStretch(replay, from, end, { limit: all.length, kinds: ['call', 'throw'] }).ended).toBe('complete');
-  });
-
-  it('can be left off', () => {
-    const long = new Replay(recordingOf(loopSource(200)), { kernelBtf });
-    long.seek({ run: 0, step: 77, phase: 0 });
-    let asked = 0;
-    const to = { run: 0, step: 1_500_000, phase: 0 };
-    const whole = eventsOfStretch(long, long.first, to, { limit: 1e6 });
-    const part = eventsOfStretch(long, long.first, to, { limit: 1e6, isCancelled: () => ++asked > 6 });
-    expect(part.ended).toBe('cancelled');
-    expect(part.events.length).toBeGreaterThan(10);
-    expect(part.events).toEqual(whole.events.slice(0, part.events.length));
-    expect(long.position).toEqual({ run: 0, step: 77, phase: 0 });
-  });
-});
-
-describe('what a recording counts', () => {
-  it('is what it does not keep, stretch by stretch', () => {
-    const source = fileSource('cleanup', ['four_frames', 'callee_saved']);
-    const loop = loopSource(300);
-    const limits = fc.record({ flow: fc.nat(300), calls: fc.nat(20), rest: fc.nat(20) });
-    const full = [recordingOf(source), recordingOf(loop)];
-    fc.assert(
-      fc.property(fc.nat(1), limits, (which, some) => {
-        const short = recordingOf(which === 0 ? source : loop, { limits: some });
-        const { events } = full[which]!;
-        expect(short.events.length + short.events.omitted()).toBe(events.length);
-        short.runs.forEach((run, index) => {
-          // Stretches of a recording are 1024 of one width, which depends on how many steps there are.
-          const { shift } = short.events.overflows.find((overflow) => overflow.run === index) ?? { shift: 10 };
-          const width = 2 ** shift;
-          const count = Math.ceil((run.lastStep + 1) / width);
-          expect(count).toBeLessThanOrEqual(Overflow.BUCKETS);
-          const perStretch = (of: typeof events): number[][] =>
-            of.buckets(index, 0, count * width, count).map(({ counts }) => [...counts.subarray(0, EVENT_KINDS.length)]);
-          expect(perStretch(short.events)).toEqual(perStretch(events));
-        });
-      }),
-      { numRuns: 12 },
-    );
   });
 });
 
