@@ -47,6 +47,8 @@ interface Traced {
   readonly frameKind: number;
   readonly program: Program;
   readonly insn: number;
+  /** Address where it waits for tracing programs: of its gate, and then of its exit. */
+  readonly at: number;
   readonly stage: 'before' | 'within' | 'after';
   /** Frame and number of the tracing program that runs. */
   readonly tracer: number;
@@ -133,6 +135,7 @@ export class Attachments {
       frameKind: memory.readU32(frame + FRAME_KIND),
       program,
       insn,
+      at: pc,
       stage: 'before',
       tracer: NO_FRAME,
       next: 0,
@@ -166,7 +169,7 @@ export class Attachments {
     if (traced.frame !== frame || traced.stage !== 'within') return undefined;
     const result = memory.readU64(REGS);
     memory.writeU64(traced.context + argumentCount(traced.program, traced.insn) * 8, result);
-    this.#update({ ...traced, stage: 'after', next: 0, result });
+    this.#update({ ...traced, at: pc, stage: 'after', next: 0, result });
     return this.#next(pc);
   }
 
@@ -223,7 +226,7 @@ export class Attachments {
     // A program of its own may call as deep as any: how deep its target stands does not count.
     const floor = memory.readU32(frame + FRAME_FLOOR);
     memory.writeU32(frame + FRAME_FLOOR, Math.min(floor, inner));
-    engine.enter(inner, KIND_CALLBACK, pc, image.index, 0);
+    engine.enter(inner, KIND_CALLBACK, traced.at, image.index, 0);
     memory.writeU32(frame + FRAME_FLOOR, floor);
     memory.writeU32(inner + FRAME_FLOOR, floorOf(inner));
     memory.writeU32(inner + FRAME_FLAGS, FLAG_BOUNDARY);

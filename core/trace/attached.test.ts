@@ -131,6 +131,21 @@ describe('recordings of attached programs', () => {
     expect(stacks.get('target;static_part')).toBeGreaterThan(6);
   });
 
+  it('name the function that waits, however many programs run before and after it', () => {
+    const attach = ['on_entry', 'on_entry_with_context', 'on_exit', 'on_exit'].map((program) => ({
+      program,
+      target: 'target',
+      function: 'static_part',
+    }));
+    const recording = recordingOf(sourceWith(attach, 1));
+    const replay = new Replay(recording, { kernelBtf });
+    const stacks = [...recording.events.events({ kinds: ['fentry', 'fexit'] })].map(({ position }) => {
+      replay.seek({ ...position, step: position.step + 1 });
+      return replay.machine.frames().map(({ name }) => name);
+    });
+    expect(stacks).toEqual(attach.map(({ program }) => [program, 'static_part', 'target']));
+  });
+
   it('hold another object once', () => {
     const attach = ['on_entry', 'on_exit'].map((program) => ({
       object: other,

@@ -139,12 +139,7 @@ function stackOf(machine: Machine, program: Program): readonly string[] {
   // Whoever took the place of the run's own function (a tail call, a replacement, its exception callback) stands above it.
   const outermost = frames.at(-1);
   const called = outermost !== undefined && isRunItself(outermost) ? frames.slice(0, -1) : frames;
-  // While others run before a function, its frame stands at no instruction of it.
-  const nameOf = ({ framePointer, image, name }: (typeof frames)[number]): string => {
-    const waiting = traced.get(framePointer);
-    return waiting === undefined ? name : (image.subprogram(image.subprogramAt(waiting.insn))?.name ?? name);
-  };
-  return [program.name, ...called.map(nameOf).reverse()];
+  return [program.name, ...called.map(({ name }) => name).reverse()];
 }
 
 type Span = Pick<Part, 'program' | 'from' | 'to'>;
