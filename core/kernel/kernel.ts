@@ -355,18 +355,10 @@ export class Kernel {
 
   // ---- output ---------------------------------------------------------------------------------------------------------
 
-  print({ kind, text, map, bytes, at }: OutputLine): void {
-    const line = {
-      kind,
-      text,
-      at,
-      run: Math.max(this.#runs - 1, 0),
-      step: this.step,
-      ...(map === undefined ? {} : { map }),
-      ...(bytes === undefined ? {} : { bytes }),
-    };
-    this.output.push(line);
-    this.observer.printed?.(line);
+  print(line: OutputLine): void {
+    const printed = { ...line, run: Math.max(this.#runs - 1, 0), step: this.step };
+    this.output.push(printed);
+    this.observer.printed?.(printed);
   }
 
   /** A program changed a map, or (map 0) a list or tree. `place` is the value or head; where nobody {@link findsChanges} it may be 0. */

@@ -107,11 +107,12 @@ export function runProgram(request: RunRequest): RunResult {
   };
   const fault = stop.kind === 'fault' ? stop.fault : stop.kind === 'exit' ? leftBehind(left) : tooLong(maxSteps);
   const async = fault === undefined ? runAsync(machine, maxSteps, request.maxCallbacks ?? DEFAULT_CALLBACKS) : [];
+  const output = kernel.output.newest();
   return {
     ...result,
     steps: machine.step,
-    output: kernel.output.newest().lines,
-    earlierOutput: kernel.output.newest().earlier,
+    output: output.lines,
+    earlierOutput: output.earlier,
     async,
     ...(fault === undefined ? {} : { fault }),
   };

@@ -3,17 +3,15 @@
  * again while somebody listens, piece by piece. So whoever goes through a hundred million instructions has one piece of them in memory,
  * and whoever wants the first few events lets little run again. Where nothing is omitted, nothing is run.
  */
-import { Collector } from './collect.ts';
+import { Collector, EVERYTHING } from './collect.ts';
 import type { EventIndex, EventKind, EventQuery, Overflow, TraceEvent } from './events.ts';
 import { EVENT_KINDS, eventCode } from './events.ts';
-import type { Patience, Position, Search, Timeline, TimelineRun } from './timeline.ts';
-import { cancelled, comparePositions, throwIfCancelled, withoutProgress } from './timeline.ts';
+import type { Patience, Position, Timeline, TimelineRun } from './timeline.ts';
+import { NOTHING, cancelled, comparePositions, throwIfCancelled, withoutProgress } from './timeline.ts';
 
 /** Whoever gives up gets CANCELLED. */
 export interface AllEventsQuery extends EventQuery, Patience {}
 
-const NOTHING: Search = { phases: false, stops: () => undefined, test: () => 'miss' };
-const EVERYTHING = { flow: Infinity, calls: Infinity, rest: Infinity };
 /** Steps that are heard at once, to begin with: enough for the first few events. */
 const FIRST_PIECE = 100_000;
 const LONGEST_PIECE = 1_000_000;

@@ -33,6 +33,9 @@ export interface CollectorLimits {
  */
 export const DEFAULT_LIMITS: CollectorLimits = { flow: 16_384, calls: 8_192, rest: 8_192, text: 100_000 };
 
+/** For who listens to a part again, and wants all of it. */
+export const EVERYTHING: CollectorLimits = { flow: Infinity, calls: Infinity, rest: Infinity };
+
 /** An address of the engine's log, looked up. */
 interface Site {
   readonly program: number;

@@ -1,7 +1,7 @@
 /** How often each instruction was executed: a run is run again while somebody counts. */
 import type { Program } from '../object/program.ts';
-import type { Patience, Search, Timeline } from './timeline.ts';
-import { cancelled } from './timeline.ts';
+import type { Patience, Timeline } from './timeline.ts';
+import { NOTHING, cancelled } from './timeline.ts';
 
 /** How often each instruction was executed in a run. */
 export interface Hits {
@@ -9,8 +9,6 @@ export interface Hits {
   /** All together: the steps of the run. */
   readonly total: number;
 }
-
-const NOTHING: Search = { phases: false, stops: () => undefined, test: () => 'miss' };
 
 /**
  * Runs a run again and counts; what was not run yet is run first. The timeline stays where it is. Whoever gives up gets an error,

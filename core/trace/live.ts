@@ -28,7 +28,7 @@ import type { BackwardHost } from './search-backward.ts';
 import { searchBackward } from './search-backward.ts';
 import { presentHash, stateHash } from './state-hash.ts';
 import type { Completed, Found, Limits, Patience, Position, Search, Timeline, TimelineRun } from './timeline.ts';
-import { cancelled, comparePositions } from './timeline.ts';
+import { NOTHING, cancelled, comparePositions } from './timeline.ts';
 
 export interface LiveOptions {
   readonly object: ObjectFile;
@@ -82,8 +82,6 @@ const PIECE_MS = 4;
 const HASH_WORK = 512 * 1024;
 /** A timer may arm itself for ever. */
 const MAX_CALLBACKS = 16;
-
-const ANYTHING: Search = { phases: false, stops: () => undefined, test: () => 'miss' };
 
 export class LiveTimeline implements Timeline {
   readonly machine: Machine;
@@ -495,7 +493,7 @@ export class LiveTimeline implements Timeline {
       const newest = this.#runs.at(-1);
       if (newest === undefined || newest.end !== undefined) return 'end';
       if (!this.#reach(this.#frontier, limits)) return 'cancelled';
-      const found = this.#forward(ANYTHING, undefined, limits, 'run');
+      const found = this.#forward(NOTHING, undefined, limits, 'run');
       if (found === 'cancelled') return 'cancelled';
       if (this.machine.end === undefined) return 'limit';
     }
@@ -559,18 +557,18 @@ export class LiveTimeline implements Timeline {
       comparePositions(here, target) <= 0 && (kept === undefined || comparePositions(kept.position, here) <= 0);
     if (!stays && kept !== undefined) this.#restore(kept);
     while (this.#run < target.run) {
-      if (this.#forward(ANYTHING, undefined, limits, 'run') === 'cancelled') return false;
+      if (this.#forward(NOTHING, undefined, limits, 'run') === 'cancelled') return false;
       this.#cross();
     }
     if (!stays && !this.#layNear(target, limits)) return false;
-    return this.#forward(ANYTHING, target, limits, 'run') !== 'cancelled';
+    return this.#forward(NOTHING, target, limits, 'run') !== 'cancelled';
   }
 
   /** Where the way to a moment is long, a place shortly before it is remembered. False when it was cancelled. */
   #layNear(target: Position, limits: Patience): boolean {
     const step = this.#near.stepBefore(target, this.position, this.#pace.msPerStep);
     if (step === undefined) return true;
-    if (this.#forward(ANYTHING, { run: target.run, step, phase: 0 }, limits, 'run') === 'cancelled') return false;
+    if (this.#forward(NOTHING, { run: target.run, step, phase: 0 }, limits, 'run') === 'cancelled') return false;
     const { position, machine } = this;
     if (position.step === step && position.phase === 0 && machine.end === undefined) this.#near.take(machine, position);
     return true;

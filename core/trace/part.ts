@@ -4,11 +4,11 @@
  */
 import type { LedgerEntry } from '../kernel/ledger.ts';
 import type { Frame } from '../machine/frames.ts';
-import { Collector } from './collect.ts';
+import { Collector, EVERYTHING } from './collect.ts';
 import type { EventTable, Overflow, EventIndex } from './events.ts';
 import { EVENT_KINDS } from './events.ts';
-import type { Patience, Position, Search, Timeline } from './timeline.ts';
-import { comparePositions, throwIfCancelled, withoutProgress } from './timeline.ts';
+import type { Patience, Position, Timeline } from './timeline.ts';
+import { NOTHING, comparePositions, throwIfCancelled, withoutProgress } from './timeline.ts';
 
 /** Steps of a run, from the first one's beginning to before the last one's. */
 export interface PartBounds {
@@ -26,8 +26,6 @@ export interface RunPart {
   readonly held: readonly LedgerEntry[];
 }
 
-const NOTHING: Search = { phases: false, stops: () => undefined, test: () => 'miss' };
-const EVERYTHING = { flow: Infinity, calls: Infinity, rest: Infinity };
 /** Calls and returns are what there is most of. */
 const WITHOUT_FLOW = { ...EVERYTHING, flow: 0 };
 /** Steps between two looks at how many events there are. */

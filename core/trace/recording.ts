@@ -17,7 +17,8 @@ import { attachmentsOf, programNamed } from './attached.ts';
 import type { CollectorLimits } from './collect.ts';
 import type { EventIndex } from './events.ts';
 import { LiveTimeline } from './live.ts';
-import type { Position, Search, TimelineRun } from './timeline.ts';
+import type { Position, TimelineRun } from './timeline.ts';
+import { NOTHING } from './timeline.ts';
 
 export { programNamed } from './attached.ts';
 
@@ -107,7 +108,6 @@ export interface RecordProgress {
   readonly steps: number;
 }
 
-const NOTHING: Search = { phases: false, stops: () => undefined, test: () => 'miss' };
 const SPACING = 1_000_000;
 /** Hashing a byte takes as long as a fraction of an instruction: with this a recording pays a few hundredths for its hashes. */
 const STEPS_PER_BYTE = 8;

@@ -12,7 +12,7 @@ import { LiveTimeline } from './live.ts';
 import type { RecordedRun, Recording, RunEnd } from './recording.ts';
 import { factsOf, loadSource } from './recording.ts';
 import type { Completed, Found, Limits, Patience, Position, Search, Timeline, TimelineRun } from './timeline.ts';
-import { comparePositions } from './timeline.ts';
+import { NOTHING, comparePositions } from './timeline.ts';
 
 export interface ReplayOptions {
   readonly kernelBtf: Btf;
@@ -20,8 +20,6 @@ export interface ReplayOptions {
   readonly budgetBytes?: number;
   readonly spacing?: number;
 }
-
-const NOTHING: Search = { phases: false, stops: () => undefined, test: () => 'miss' };
 
 export class Replay implements Timeline {
   readonly recording: Recording;

@@ -5,7 +5,7 @@
 import type { Machine } from '../machine/machine.ts';
 import type { Place } from './near.ts';
 import type { Found, Limits, Patience, Position, Search, TimelineRun } from './timeline.ts';
-import { comparePositions } from './timeline.ts';
+import { NOTHING, comparePositions } from './timeline.ts';
 
 /** What it asks of a timeline. */
 export interface BackwardHost {
@@ -24,8 +24,6 @@ export interface BackwardHost {
   arrived(search: Search, position: Position): boolean;
   seek(position: Position): void;
 }
-
-const ANYTHING: Search = { phases: false, stops: () => undefined, test: () => 'miss' };
 
 export function searchBackward(host: BackwardHost, search: Search, limits: Limits): Found {
   return new BackwardSearch(host, search, limits).run();
@@ -63,7 +61,7 @@ class BackwardSearch {
       if (start === undefined) break;
       let hit: Position | undefined;
       if (comparePositions(start.position, until) < 0) {
-        host.forward(ANYTHING, until, this.#patience, 'run');
+        host.forward(NOTHING, until, this.#patience, 'run');
         if (host.arrived(this.#search, until)) hit = host.position;
       }
       const last = this.#lastHit(end, inclusive);
@@ -105,7 +103,7 @@ class BackwardSearch {
     if (start === undefined) return undefined;
     host.restore(start);
     while (host.position.run < run) {
-      host.forward(ANYTHING, undefined, {}, 'run');
+      host.forward(NOTHING, undefined, {}, 'run');
       host.cross();
       laid.push({ position: host.position, checkpoint: host.machine.checkpoint() });
     }

@@ -49,6 +49,9 @@ export interface Search {
   test(machine: Machine, position: Position): 'hit' | 'miss' | 'step';
 }
 
+/** Looks for nothing: runs on to an end. */
+export const NOTHING: Search = { phases: false, stops: () => undefined, test: () => 'miss' };
+
 /** Who waits for something that takes long. Both are asked often: at least once in what runs in a tenth of a second. */
 export interface Patience {
   /** Instructions gone through, and all of them where that is known. */
