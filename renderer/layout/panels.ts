@@ -1,6 +1,4 @@
-/** All panels: how they are called, and where they come from. */
-import type { Component } from 'vue';
-import { defineAsyncComponent } from 'vue';
+/** All panels: how they are called, and where they open. */
 
 export interface PanelInfo {
   /** The name of its file in small letters, without `Panel`. */
@@ -42,19 +40,4 @@ export function kindOf(id: string): string {
 
 export function titleOf(id: string): string {
   return PANELS.find((panel) => panel.id === kindOf(id))?.title ?? kindOf(id);
-}
-
-const FILES = import.meta.glob<{ default: Component }>('../panels/*/*Panel.vue');
-const components = new Map<string, Component>();
-
-/** Loaded when it is shown first. Undefined for a panel that there is not. */
-export function componentOf(id: string): Component | undefined {
-  const kind = kindOf(id);
-  const known = components.get(kind);
-  if (known !== undefined) return known;
-  const entry = Object.entries(FILES).find(([path]) => path.toLowerCase().endsWith(`/${kind}panel.vue`));
-  if (entry === undefined) return undefined;
-  const component = defineAsyncComponent({ loader: async () => (await entry[1]()).default, delay: 0 });
-  components.set(kind, component);
-  return component;
 }
