@@ -17,7 +17,7 @@ function entry(place: Place, rule: typeof task): DescriptorEntry {
 }
 function resource(id: number, rule: typeof task, value: bigint, before = false): HeldResource {
   if (rule === undefined) throw new Error('no rule');
-  return { id, type: rule.resource, typeName: rule.typeName, value, before };
+  return { id, type: rule.resource, typeName: rule.typeName, value, at: { insn: 1, step: 1 }, before };
 }
 
 const inner: UnwindFrame = { frame: 1, subprogram: 1, name: 'parse', insn: 30 };

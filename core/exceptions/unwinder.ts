@@ -40,6 +40,8 @@ export interface HeldResource {
   readonly typeName: string;
   /** The value by which the program names it: a pointer, or for regions 0. */
   readonly value: bigint;
+  /** Who acquired it: the instruction, and how many were executed before it. */
+  readonly at: { readonly insn: number; readonly step: number };
   /** True when the entry was in force before the program began: not the program's to release. */
   readonly before: boolean;
 }

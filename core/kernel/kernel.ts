@@ -326,7 +326,8 @@ export class Kernel {
   }
 
   acquire(call: Call, type: ResourceKind, typeName: string, value: bigint, release: string): LedgerEntry {
-    return this.ledger.acquire({ type, typeName, value, by: call.name, release, at: this.position(call) });
+    const at = { ...this.position(call), step: this.step };
+    return this.ledger.acquire({ type, typeName, value, by: call.name, release, at });
   }
 
   /** The value by which the ledger knows what a pointer leads into: an object for a pointer to its node, a record for one to its middle. */

@@ -8,7 +8,7 @@ const task = (value: bigint): Acquisition => ({
   value,
   by: 'bpf_task_acquire',
   release: 'bpf_task_release',
-  at: { program: 'prog', insn: 7, frame: 0 },
+  at: { program: 'prog', insn: 7, frame: 0, step: 70 },
 });
 
 describe('the ledger', () => {

@@ -29,6 +29,12 @@ export interface Position {
   readonly frame: number;
 }
 
+/** The call that handed something out. */
+export interface AcquiringCall extends Position {
+  /** Instructions of the run before it. */
+  readonly step: number;
+}
+
 export interface LedgerEntry {
   /** Ascending in the order of acquisition, never used twice. */
   readonly id: number;
@@ -41,7 +47,7 @@ export interface LedgerEntry {
   readonly by: string;
   /** The helper or kfunc that takes it back. */
   readonly release: string;
-  readonly at: Position;
+  readonly at: AcquiringCall;
   /** In force before the present run began. */
   readonly before: boolean;
 }
@@ -64,7 +70,7 @@ export interface Acquisition {
   readonly value: bigint;
   readonly by: string;
   readonly release: string;
-  readonly at: Position;
+  readonly at: AcquiringCall;
 }
 
 /** Hears of each change, in order. */
@@ -79,6 +85,7 @@ export interface LedgerCheckpoint {
   readonly held: readonly LedgerEntry[];
   readonly stored: readonly StoredEntry[];
   readonly next: number;
+  readonly firstOfRun: number;
 }
 
 export class Ledger {
@@ -88,6 +95,7 @@ export class Ledger {
   /** By value: what lies in maps and collections. */
   #stored = new Map<bigint, StoredEntry[]>();
   #next = 1;
+  #firstOfRun = 1;
   #checkpoint: LedgerCheckpoint | undefined;
 
   acquire(acquisition: Acquisition): LedgerEntry {
@@ -180,6 +188,11 @@ export class Ledger {
     return this.#next;
   }
 
+  /** How much the run has acquired, whether it is still held or not. */
+  get acquired(): number {
+    return this.#next - this.#firstOfRun;
+  }
+
   /** In the order of acquisition. */
   held(): readonly LedgerEntry[] {
     return [...this.#held];
@@ -192,6 +205,7 @@ export class Ledger {
   /** A run begins: what is held now is not the program's to release. */
   begin(): void {
     this.#held = this.#held.map((entry) => (entry.before ? entry : { ...entry, before: true }));
+    this.#firstOfRun = this.#next;
     this.#checkpoint = undefined;
   }
 
@@ -201,7 +215,12 @@ export class Ledger {
   }
 
   checkpoint(): LedgerCheckpoint {
-    this.#checkpoint ??= { held: this.held(), stored: this.stored(), next: this.#next };
+    this.#checkpoint ??= {
+      held: this.held(),
+      stored: this.stored(),
+      next: this.#next,
+      firstOfRun: this.#firstOfRun,
+    };
     return this.#checkpoint;
   }
 
@@ -210,6 +229,7 @@ export class Ledger {
     this.#stored = new Map();
     for (const entry of checkpoint.stored) this.enterStored(entry);
     this.#next = checkpoint.next;
+    this.#firstOfRun = checkpoint.firstOfRun;
     this.#checkpoint = checkpoint;
   }
 

@@ -10,7 +10,7 @@ const TASK = 0xffff888000001000n;
 
 const acquire: Behaviour = (call) => {
   const { ledger } = call.kernel;
-  const at = { program: call.program.name, insn: call.insn, frame: call.frame };
+  const at = { program: call.program.name, insn: call.insn, frame: call.frame, step: call.kernel.step };
   ledger.acquire({
     type: 'reference',
     typeName: 'struct task_struct',

@@ -15,6 +15,7 @@ import { notRunning } from './desk.ts';
 import { frameViews, registerViews, stackViews } from './frames-view.ts';
 import { nameOfPointer } from './names.ts';
 import { resourcesView } from './resources-view.ts';
+import type { RunIndex } from './run-index.ts';
 import { unwindView } from './unwinding-view.ts';
 
 /** Bytes that one view of memory shows. */
@@ -23,10 +24,22 @@ const MAX_EXPRESSIONS = 200;
 
 export function momentView(desk: Desk, position: Position, wants: Wants, claims: ClaimsOfPrograms): MomentView {
   if (!desk.isRunning) throw notRunning();
-  return desk.atMoment(position, (session) => lookAround(desk, session, wants, claims));
+  // What is heard again for it is heard before somebody stands there.
+  const leading =
+    wants.resources === undefined
+      ? undefined
+      : desk.workOrNot('looking for resources', (limits) => desk.runs.leadingTo(position, limits));
+  return desk.atMoment(position, (session) => lookAround(desk, session, wants, claims, leading));
 }
 
-function lookAround(desk: Desk, session: Session, wants: Wants, claims: ClaimsOfPrograms): MomentView {
+/** `leading`: what is known of the steps before now. */
+function lookAround(
+  desk: Desk,
+  session: Session,
+  wants: Wants,
+  claims: ClaimsOfPrograms,
+  leading?: RunIndex,
+): MomentView {
   const { machine, position } = session;
   const index = desk.runs.of(position.run);
   const { registers, stack, memory, expressions } = wants;
@@ -38,7 +51,7 @@ function lookAround(desk: Desk, session: Session, wants: Wants, claims: ClaimsOf
     ...(wants.frames === undefined ? {} : { frames: frameViews(machine) }),
     ...(stack === undefined ? {} : { stack: stackViews(machine, stack.frame, claims.ofFrame(machine, stack.frame)) }),
     ...(memory === undefined ? {} : { memory: memoryView(desk, memory) }),
-    ...(wants.resources === undefined ? {} : { resources: resourcesView(session, index) }),
+    ...(wants.resources === undefined ? {} : { resources: resourcesView(session, leading ?? index) }),
     ...(wants.unwinding === undefined ? {} : { unwinding: unwindView(session, index) }),
     ...(expressions === undefined
       ? {}

@@ -16,49 +16,39 @@ import type { ResourceRows, RunIndex } from './run-index.ts';
 /** Of what was let go, the newest are told. */
 const MAX_GONE = 300;
 
+/** `index` knows the steps before now, as far back as what was let go is listed. */
 export function resourcesView(session: Session, index: RunIndex): ResourcesView {
   const { machine, position } = session;
-  const { events } = index;
-  const held = machine.kernel.ledger.held();
-  const ids = new Set(held.map(({ id }) => id));
-  const { gone, earlier } = goneBefore(index, position, ids);
+  const { ledger } = machine.kernel;
+  const held = ledger.held();
+  const gone = goneBefore(index, position, new Set(held.map(({ id }) => id)));
   const resources = [
-    ...held.map((entry) => heldView(session, index, entry)),
-    ...gone.map((rows) =>
-      goneView(
-        session.object,
-        machine,
-        events.rest.event(rows.acquired, events.names),
-        rows.gone < 0 ? undefined : events.rest.event(rows.gone, events.names),
-      ),
-    ),
+    ...held.map((entry) => heldView(session, entry)),
+    ...gone.map((rows) => goneView(session, index, rows)),
   ].sort((a, b) => a.id - b.id);
   const before = held.filter((entry) => entry.before).length;
+  const earlier = ledger.acquired - (held.length - before) - gone.length;
   return { resources, before, now: held.length, ...(earlier === 0 ? {} : { earlier }) };
 }
 
-/** What was acquired before now and is not held any more; the newest of it, and how many there are beside. */
-function goneBefore(
-  index: RunIndex,
-  now: Position,
-  held: ReadonlySet<number>,
-): { readonly gone: readonly ResourceRows[]; readonly earlier: number } {
+/** The newest of what was acquired before now and is not held any more. */
+function goneBefore(index: RunIndex, now: Position, held: ReadonlySet<number>): readonly ResourceRows[] {
   const { rest } = index.events;
   const { resources } = index;
   let low = 0;
   let high = resources.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (isBefore(rest.position(resources[middle]!.acquired), now)) low = middle + 1;
+    const { acquired } = resources[middle]!;
+    if (acquired < 0 || isBefore(rest.position(acquired), now)) low = middle + 1;
     else high = middle;
   }
   const gone: ResourceRows[] = [];
-  let i = low - 1;
-  for (; i >= 0 && gone.length < MAX_GONE; i--) {
+  for (let i = low - 1; i >= 0 && gone.length < MAX_GONE; i--) {
     const rows = resources[i]!;
     if (!held.has(rows.id)) gone.push(rows);
   }
-  return { gone, earlier: i + 1 };
+  return gone;
 }
 
 /** A call's events carry the number of instructions before it: what it did is there one instruction later. */
@@ -66,11 +56,8 @@ function isBefore(event: Position, now: Position): boolean {
   return comparePositions(event, now) < 0;
 }
 
-function heldView(session: Session, index: RunIndex, entry: LedgerEntry): ResourceView {
-  const { machine } = session;
+function heldView({ machine, object, position }: Session, entry: LedgerEntry): ResourceView {
   const frames = machine.frames();
-  const rows = index.resource(entry.id);
-  const position = rows === undefined ? undefined : index.events.rest.position(rows.acquired);
   const next = isUnwinding(machine) ? machine.unwinding?.steps[machine.phase] : undefined;
   const isNext = next?.kind === 'release' && next.resource.id === entry.id;
   const holder = entry.before ? undefined : holderOf(machine, frames, entry);
@@ -81,7 +68,7 @@ function heldView(session: Session, index: RunIndex, entry: LedgerEntry): Resour
     value: hex(entry.value),
     state: isNext ? 'releasing' : isLeaked(machine, entry) ? 'leaked' : 'held',
     acquiredBy: entry.by,
-    acquiredAt: acquiredAt(session.object, entry.at.program, entry.at.insn, position),
+    acquiredAt: acquiredAt(object, entryCall(entry, position.run)),
     place: holder?.place ?? '',
     frame: holder === undefined ? '' : (frames[holder.frame]?.name ?? ''),
     // Its phase is next: who takes it back is decided.
@@ -95,22 +82,20 @@ function isLeaked(machine: Machine, entry: LedgerEntry): boolean {
   return machine.end?.kind === 'exit' && !entry.before;
 }
 
-function goneView(
-  object: ObjectFile,
-  machine: Machine,
-  acquired: TraceEvent,
-  gone: TraceEvent | undefined,
-): ResourceView {
-  const at = acquiredAt(object, acquired.program, acquired.insn, acquired.position);
-  const isStored =
-    gone?.kind === 'store' && machine.kernel.ledger.stored().some(({ id }) => id === (acquired.resource ?? 0));
+function goneView({ machine, object }: Session, index: RunIndex, rows: ResourceRows): ResourceView {
+  const { rest, names } = index.events;
+  const acquired =
+    rows.entry === undefined ? eventCall(rest.event(rows.acquired, names)) : entryCall(rows.entry, index.run);
+  const gone = rows.gone < 0 ? undefined : rest.event(rows.gone, names);
+  const isStored = gone?.kind === 'store' && machine.kernel.ledger.stored().some(({ id }) => id === rows.id);
+  const at = acquiredAt(object, acquired);
   return {
-    id: acquired.resource ?? 0,
-    typeName: acquired.name,
-    kind: kindOfName(acquired.name, acquired.detail),
-    value: hex(acquired.value ?? 0n),
+    id: rows.id,
+    typeName: rows.typeName,
+    kind: kindOfName(rows.typeName, acquired.by),
+    value: hex(acquired.value),
     state: isStored ? 'stored' : 'released',
-    acquiredBy: acquired.detail,
+    acquiredBy: acquired.by,
     acquiredAt: at,
     place: gone?.kind === 'store' ? gone.detail : '',
     frame: at.function,
@@ -120,12 +105,26 @@ function goneView(
   };
 }
 
-function acquiredAt(
-  object: ObjectFile,
-  program: string,
-  insn: number,
-  position: Position | undefined,
-): ResourceView['acquiredAt'] {
+/** The call that acquired something, as the ledger or an event tells of it. */
+interface Acquiring {
+  readonly by: string;
+  readonly value: bigint;
+  readonly program: string;
+  readonly insn: number;
+  /** Of what was held before the run there is none. */
+  readonly position?: Position;
+}
+
+function entryCall({ by, value, at, before }: LedgerEntry, run: number): Acquiring {
+  const { program, insn, step } = at;
+  return { by, value, program, insn, ...(before ? {} : { position: { run, step, phase: 0 } }) };
+}
+
+function eventCall({ detail, value, program, insn, position }: TraceEvent): Acquiring {
+  return { by: detail, value: value ?? 0n, program, insn, position };
+}
+
+function acquiredAt(object: ObjectFile, { program, insn, position }: Acquiring): ResourceView['acquiredAt'] {
   const found = object.programs.find(({ name }) => name === program);
   const place = found === undefined ? undefined : placeView(found, insn);
   return {

@@ -17,6 +17,8 @@ export interface ResourceRows {
   /** Released, or stored in a map. */
   readonly gone: number;
   readonly typeName: string;
+  /** What the ledger says of one that was acquired before these events begin. */
+  readonly entry?: LedgerEntry;
 }
 
 export class RunIndex extends RunAxis {
@@ -24,17 +26,17 @@ export class RunIndex extends RunAxis {
   readonly events: EventIndex;
   /** In the order of acquisition. */
   readonly resources: readonly ResourceRows[];
-  readonly #resourceAt = new Map<number, number>();
 
   /** `held`: what was acquired before the events begin. */
   constructor(events: EventIndex, { run, first, throws }: RunAxis, held: readonly LedgerEntry[] = []) {
     super(run, first, throws);
     this.events = events;
-    const resources: { id: number; acquired: number; gone: number; typeName: string }[] = [];
-    const add = (id: number, acquired: number, typeName: string): void => {
-      this.#resourceAt.set(id, resources.push({ id, acquired, gone: -1, typeName }) - 1);
+    const resourceAt = new Map<number, number>();
+    const resources: (Omit<ResourceRows, 'gone'> & { gone: number })[] = [];
+    const add = (resource: Omit<ResourceRows, 'gone'>): void => {
+      resourceAt.set(resource.id, resources.push({ ...resource, gone: -1 }) - 1);
     };
-    for (const { id, typeName } of held) add(id, -1, typeName);
+    for (const entry of held) add({ id: entry.id, acquired: -1, typeName: entry.typeName, entry });
     const { rest, names } = events;
     const { columns } = rest;
     const end = rest.firstFrom({ run: run + 1, step: 0, phase: 0 });
@@ -43,17 +45,13 @@ export class RunIndex extends RunAxis {
       if (kind !== ACQUIRE && kind !== RELEASE && kind !== STORE) continue;
       const id = columns.resource[row] ?? 0;
       if (kind === ACQUIRE) {
-        add(id, row, names.text(columns.name[row] ?? 0));
+        add({ id, acquired: row, typeName: names.text(columns.name[row] ?? 0) });
         continue;
       }
-      const known = resources[this.#resourceAt.get(id) ?? -1];
+      const known = resources[resourceAt.get(id) ?? -1];
       if (known !== undefined) known.gone = row;
     }
     this.resources = resources;
-  }
-
-  resource(id: number): ResourceRows | undefined {
-    return this.resources[this.#resourceAt.get(id) ?? -1];
   }
 }
 

@@ -8,7 +8,7 @@ import type { EventIndex } from '../trace/events.ts';
 import { EVENT_KINDS } from '../trace/events.ts';
 import { countedFrom, estimateOf, hearPart, overflowOf } from '../trace/part.ts';
 import type { Hits } from '../trace/hits.ts';
-import type { Patience, Timeline } from '../trace/timeline.ts';
+import type { Patience, Position, Timeline } from '../trace/timeline.ts';
 import type { Throws } from './run-axis.ts';
 import { RunAxis, throwsIn } from './run-axis.ts';
 import type { RunColumns } from './run-columns.ts';
@@ -21,6 +21,8 @@ import { AGAIN, RunParts } from './run-parts.ts';
 const MAX_RUNS = 64;
 const MAX_EVENTS = 400_000;
 const PHASE = eventCode('phase');
+/** Kinds of events that tell what becomes of resources. */
+const RESOURCE_KINDS = new Set([eventCode('acquire'), eventCode('release'), eventCode('store')]);
 
 interface KnownRun {
   /** How far the timeline was when it was made. */
@@ -71,6 +73,17 @@ export class RunIndexes {
     // What happens at a step happens on the way to the next; what ends with the first of them ends in the picture.
     const first = Math.max(index.positionOf(from).step - 1, index.first.step);
     return this.#parts.of(index, first, index.positionOf(to).step + 1, patience);
+  }
+
+  /**
+   * What is known of the last steps before a moment, and so of what came and went there: of the run all that was kept, when nothing
+   * about resources was only counted up to there, else of a part of it. Throws CANCELLED.
+   */
+  leadingTo({ run, step }: Position, patience: Patience = {}): RunIndex {
+    const index = this.of(run);
+    if (step <= countedFrom(index.events, run, RESOURCE_KINDS)) return index;
+    const from = Math.max(step - this.#again.leadingSteps, index.first.step);
+    return unlessItFails(() => this.#parts.of(index, from, step, patience))?.index ?? index;
   }
 
   /** How often each instruction was executed, as far as that is known; `count` runs the run again for it, when it is over. */

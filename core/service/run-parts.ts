@@ -32,6 +32,8 @@ export interface Again {
   /** Where little happens a part is no shorter than this, since looking closer should not mean waiting again. */
   readonly leastSteps: number;
   readonly leastEvents: number;
+  /** What came and went in so many steps before a moment is told there. */
+  readonly leadingSteps: number;
 }
 
 export const AGAIN: Again = {
@@ -42,6 +44,7 @@ export const AGAIN: Again = {
   roomyEvents: 25_000,
   leastSteps: 32_768,
   leastEvents: 15_000,
+  leadingSteps: 4096,
 };
 
 /** Those that were used last are kept, of so many events in all. */

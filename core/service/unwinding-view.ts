@@ -42,7 +42,7 @@ export function unwindView(session: Session, index: RunIndex): UnwindView | null
     why: facts.why,
     phase,
     phases: plan.steps.length,
-    frames: frameCards(session, index, thrown, facts.callbacks),
+    frames: frameCards(session, thrown, facts.callbacks),
     callback: callbackCard(session, thrown),
     ...returnedPart(session, run),
   };
@@ -94,8 +94,7 @@ function framesOf(plan: UnwindPlan): PlannedFrame[] {
 
 function frameCards(
   session: Session,
-  index: RunIndex,
-  { plan, program, phase }: Throw,
+  { plan, position, program, phase }: Throw,
   callbacks: ReadonlySet<number>,
 ): UnwindFrameView[] {
   const planned = framesOf(plan);
@@ -112,7 +111,7 @@ function frameCards(
       note: i === 0 ? 'throws here' : caller === undefined ? '' : `called from insn ${caller.insn}`,
       ...(line === undefined ? {} : { file: baseName(line.file), line: line.line }),
       ...(descriptor === undefined ? {} : { descriptor }),
-      entries: steps.map(({ step, phase: at }) => entryView(index, step, at, phase, names)),
+      entries: steps.map(({ step, phase: at }) => entryView(position.run, step, at, phase, names)),
       enter,
       leave,
       state: phase >= leave ? 'gone' : phase + 1 >= enter ? 'now' : 'waiting',
@@ -139,7 +138,7 @@ function descriptorText(descriptors: readonly FrameDescriptor[], insn: number): 
 }
 
 function entryView(
-  index: RunIndex,
+  run: number,
   step: Extract<UnwindStep, { kind: 'release' | 'skip' }>,
   phase: number,
   done: number,
@@ -163,14 +162,12 @@ function entryView(
       reason: step.reason === 'empty' ? 'null here' : 'released already',
     };
   }
-  const rows = index.resource(step.resource.id);
-  const { rest } = index.events;
+  const { id, at, before } = step.resource;
   return {
     ...common,
-    resource: step.resource.id,
-    ...(rows === undefined
-      ? acquiredInsn(step.entry)
-      : { acquiredInsn: rest.columns.insn[rows.acquired] ?? 0, acquiredAt: rest.position(rows.acquired) }),
+    resource: id,
+    acquiredInsn: at.insn,
+    ...(before ? {} : { acquiredAt: { run, step: at.step, phase: 0 } }),
     state: done >= phase ? 'released' : done + 1 === phase ? 'releasing' : 'held',
   };
 }

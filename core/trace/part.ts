@@ -115,9 +115,10 @@ function rowsIn(table: EventTable, { run, from, to }: PartBounds, kinds: Readonl
   return count;
 }
 
-/** The step from which on something was only counted: before it all is known. Infinity when nothing was. */
-export function countedFrom(events: EventIndex, run: number): number {
+/** The step from which on something of these kinds was only counted: before it all is known. Infinity when nothing was. */
+export function countedFrom(events: EventIndex, run: number, kinds?: ReadonlySet<number>): number {
   const overflow = overflowOf(events, run);
-  const at = overflow?.counts.findIndex((count) => count > 0) ?? -1;
+  const isMeant = (at: number): boolean => kinds?.has(at % EVENT_KINDS.length) !== false;
+  const at = overflow?.counts.findIndex((count, i) => count > 0 && isMeant(i)) ?? -1;
   return overflow === undefined || at < 0 ? Infinity : Math.floor(at / EVENT_KINDS.length) * 2 ** overflow.shift;
 }

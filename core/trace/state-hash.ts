@@ -1,10 +1,11 @@
 /** One number for all of a machine's state: registers, memory, ledger, clock and what waits. Equal runs have equal numbers. */
 import type { KernelState } from '../kernel/kernel.ts';
+import type { LedgerCheckpoint } from '../kernel/ledger.ts';
 import type { Machine, MachineCheckpoint, MachineState } from '../machine/machine.ts';
 import type { PageTree } from '../machine/page-tree.ts';
 import { pageTreeHash } from '../machine/page-tree.ts';
 
-/** Parts of a checkpoint that did not change are the same objects, and need not be written out again. */
+/** A ledger that did not change is the same object, and need not be written out again. */
 const texts = new WeakMap<object, string>();
 
 export function stateHash(checkpoint: MachineCheckpoint): string {
@@ -29,14 +30,19 @@ function hashBesideMemory({ kernel, waiting, unwinding }: MachineState<KernelSta
     unwinding.phase,
     unwinding.throws.length,
   ]);
-  return fnv(small + sharedText(kernel.ledger));
+  return fnv(small + ledgerText(kernel.ledger));
 }
 
-function sharedText(part: object): string {
-  let text = texts.get(part);
+/** What is held and stored. When it was acquired follows from the rest, and recordings of before have no such step in their hashes. */
+function ledgerText(ledger: LedgerCheckpoint): string {
+  let text = texts.get(ledger);
   if (text === undefined) {
-    text = plainText(part);
-    texts.set(part, text);
+    const held = ledger.held.map((entry) => {
+      const { program, insn, frame } = entry.at;
+      return { ...entry, at: { program, insn, frame } };
+    });
+    text = plainText({ held, stored: ledger.stored, next: ledger.next });
+    texts.set(ledger, text);
   }
   return text;
 }

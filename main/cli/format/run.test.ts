@@ -24,6 +24,7 @@ const task = {
   type: 'reference',
   typeName: 'struct task_struct',
   value: 0xffff888000001000n,
+  at: { program: 'main', insn: 1, frame: 0, step: 1 },
   before: false,
 } as const;
 const entry = {
@@ -64,7 +65,6 @@ const left: LedgerEntry = {
   ...task,
   by: 'bpf_task_acquire',
   release: 'bpf_task_release',
-  at: { program: 'main', insn: 1, frame: 0 },
 };
 
 describe('what run says', () => {

@@ -11,6 +11,7 @@ const task = {
   type: 'reference',
   typeName: 'struct task_struct',
   value: 0xffff888000001000n,
+  at: { program: 'main', insn: 1, frame: 0, step: 1 },
   before: false,
 } as const;
 const entry = {

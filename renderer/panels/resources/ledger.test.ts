@@ -44,6 +44,7 @@ describe('the ledger', () => {
 
   it('counts what is about to be released as held', () => {
     expect(remarkOf(view)).toBe('2 held of 3');
+    expect(remarkOf({ ...view, earlier: 2731 })).toBe('2 held of 2,734');
     expect(remarkOf({ ...view, resources: [] })).toBe('');
   });
 

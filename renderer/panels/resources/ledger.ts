@@ -1,5 +1,6 @@
 /** The ledger as cards: order, filter, and what is said of each resource. */
 import type { ResourceView, ResourcesView } from '../../../core/protocol/views.ts';
+import { count } from '../../common/format.ts';
 
 export type Shown = 'all' | 'held';
 
@@ -61,6 +62,7 @@ export function stateText({ state, releasedBy, releasedAt, unwound }: ResourceVi
 }
 
 /** `3 held of 5`. */
-export function remarkOf({ resources }: ResourcesView): string {
-  return resources.length === 0 ? '' : `${resources.filter(isHeld).length} held of ${resources.length}`;
+export function remarkOf({ resources, earlier = 0 }: ResourcesView): string {
+  const all = resources.length + earlier;
+  return all === 0 ? '' : `${count(resources.filter(isHeld).length)} held of ${count(all)}`;
 }
