@@ -1,12 +1,13 @@
 /** The table of events and the search, where little was kept and all has to be had again. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { generatedTimeline } from '../../test/fuzz/unwind/timelines.ts';
 import type { EventPage, EventQuery, EventRow } from '../protocol/timeline.ts';
 import { longRun } from '../../test/e2e/long-run.ts';
 import { Events } from './events-view.ts';
 import type { Again } from './run-parts.ts';
 import { AGAIN } from './run-parts.ts';
-import { SOURCES, UNLIMITED, deskOf, generatedTimeline, replayOf } from './testing/timelines.ts';
+import { SOURCES, UNLIMITED, deskOf, replayOf } from './testing/timelines.ts';
 import type { CollectorLimits } from '../trace/collect.ts';
 import type { Timeline } from '../trace/timeline.ts';
 

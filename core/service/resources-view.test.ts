@@ -1,6 +1,7 @@
 /** Resources at any moment of a run, where hardly an event was kept: what is held comes from the ledger, what went before is heard again. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { generatedTimeline } from '../../test/fuzz/unwind/timelines.ts';
 import { loops } from '../../test/bench/loops.ts';
 import type { Session } from '../debugger/session.ts';
 import type { ResourcesView } from '../protocol/views.ts';
@@ -10,7 +11,7 @@ import { resourcesView } from './resources-view.ts';
 import { RunIndexes } from './run-indexes.ts';
 import type { Again } from './run-parts.ts';
 import { AGAIN } from './run-parts.ts';
-import { SOURCES, UNLIMITED, generatedTimeline, replayOf } from './testing/timelines.ts';
+import { SOURCES, UNLIMITED, replayOf } from './testing/timelines.ts';
 
 const FEW: CollectorLimits = { flow: 4, calls: 3, rest: 3 };
 /** No run is heard as a whole, and parts are short. */

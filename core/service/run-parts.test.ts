@@ -1,16 +1,15 @@
 /** Whatever a timeline keeps of its events, views show the same: a run that is short as a whole, a long one part by part. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bundledKernelBtf } from '../../main/kernel-btf.ts';
+import { generatedTimeline } from '../../test/fuzz/unwind/timelines.ts';
 import { programOf } from '../machine/testing/programs.ts';
-import type { ObjectFile } from '../object/program.ts';
 import type { TimelineView } from '../protocol/timeline.ts';
 import type { CollectorLimits } from '../trace/collect.ts';
-import { LiveTimeline } from '../trace/live.ts';
+import { programTimeline } from '../trace/testing/timelines.ts';
 import type { Timeline } from '../trace/timeline.ts';
 import type { Again } from './run-parts.ts';
 import { AGAIN } from './run-parts.ts';
-import { SOURCES, UNLIMITED, deskOf, generatedTimeline, replayOf } from './testing/timelines.ts';
+import { SOURCES, UNLIMITED, deskOf, replayOf } from './testing/timelines.ts';
 import { rangeSummary, timelineView } from './timeline-view.ts';
 
 const NOTHING: CollectorLimits = { flow: 0, calls: 0, rest: 0 };
@@ -138,20 +137,7 @@ describe.each(kinds)('%s', (_name, timelineWith) => {
 describe('a run that goes on', () => {
   it('is known as far as it has come, and is not taken further', () => {
     const text = 'r6 = 5000\ncall pc+3\nr6 += -1\nif r6 != 0 goto pc-3\nexit\nr0 = r6\nexit';
-    const begun = (limits: CollectorLimits): Timeline => {
-      const program = { ...programOf(text), kernelBtf: bundledKernelBtf() };
-      const object = { name: '', license: 'GPL', programs: [program], maps: [], notes: [] } as unknown as ObjectFile;
-      const timeline = new LiveTimeline({
-        object: { ...object, kernelBtf: bundledKernelBtf() },
-        scenario: {},
-        profile: 'proposal',
-        factsOf: () => undefined,
-        maxSteps: 1e6,
-        events: limits,
-      });
-      timeline.begin(program, {});
-      return timeline;
-    };
+    const begun = (events: CollectorLimits): Timeline => programTimeline(programOf(text), { maxSteps: 1e6, events });
     const [whole, few] = [begun(UNLIMITED), begun({ flow: 10, calls: 0, rest: 0 })];
     const [full, again] = [deskOf(whole), deskOf(few)];
     for (const step of [3000, 9000, 20_000]) {

@@ -4,13 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { bundledKernelBtf } from '../../main/kernel-btf.ts';
 import { randomInstructions } from '../machine/testing/random-programs.ts';
 import { programOf } from '../machine/testing/programs.ts';
-import type { ObjectFile, Program } from '../object/program.ts';
+import type { Program } from '../object/program.ts';
 import type { Hits } from './hits.ts';
 import { countHits } from './hits.ts';
-import { LiveTimeline } from './live.ts';
 import { Replay } from './replay.ts';
 import { stateHash } from './state-hash.ts';
 import { fileSource, loopSource, recordingOf } from './testing/recordings.ts';
+import { programTimeline } from './testing/timelines.ts';
 import type { Search, Timeline } from './timeline.ts';
 
 const kernelBtf = bundledKernelBtf();
@@ -59,7 +59,7 @@ describe('counting instructions', () => {
   it('gives what one counts step by step in random programs, whatever way they end', () => {
     fc.assert(
       fc.property(randomInstructions, fc.nat(300), (instructions, step) => {
-        const timeline = randomTimeline(instructions);
+        const timeline = programTimeline(programOf(instructions), { spacing: 1000 });
         timeline.seek({ run: 0, step, phase: 0 });
         const here = [timeline.position, stateHash(timeline.machine.checkpoint())];
         const hits = countHits(timeline, 0);
@@ -74,7 +74,9 @@ describe('counting instructions', () => {
     // A loop of 40,000 instructions, more than the table has slots, gone through three times.
     const length = 40_000;
     const text = `r2 = 3\n${'r1 += 1\n'.repeat(length)}r2 += -1\nif r2 == 0 goto pc+1\ngotol pc-${length + 3}\nexit`;
-    const counts = [...countHits(timelineOf(programOf(text), 1_000_000), 0).programs.values()][0]!;
+    const counts = [
+      ...countHits(programTimeline(programOf(text), { maxSteps: 1_000_000, spacing: 1000 }), 0).programs.values(),
+    ][0]!;
     expect(counts[0]).toBe(1);
     expect([...counts.subarray(1, length + 3)].every((count) => count === 3)).toBe(true);
     expect([...counts.subarray(length + 3)]).toEqual([2, 1]);
@@ -96,29 +98,3 @@ describe('counting instructions', () => {
     expect(replay.machine.observer).toEqual({});
   });
 });
-
-function timelineOf(program: Program, maxSteps: number): LiveTimeline {
-  const only = { ...program, kernelBtf };
-  const object: ObjectFile = {
-    name: 'made up',
-    license: 'GPL',
-    programs: [only],
-    maps: [],
-    kernelBtf,
-    notes: [],
-  } as unknown as ObjectFile;
-  const timeline = new LiveTimeline({
-    object,
-    scenario: {},
-    profile: 'proposal',
-    factsOf: () => undefined,
-    maxSteps,
-    spacing: 1000,
-  });
-  timeline.begin(only, {});
-  return timeline;
-}
-
-function randomTimeline(instructions: Parameters<typeof programOf>[0]): LiveTimeline {
-  return timelineOf(programOf(instructions), 500);
-}

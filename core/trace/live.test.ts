@@ -17,6 +17,7 @@ import { LiveTimeline } from './live.ts';
 import { Replay } from './replay.ts';
 import { stateHash } from './state-hash.ts';
 import { fileSource, loopSource, recordingOf } from './testing/recordings.ts';
+import { programTimeline } from './testing/timelines.ts';
 import type { Search, Timeline } from './timeline.ts';
 import { comparePositions } from './timeline.ts';
 
@@ -235,19 +236,7 @@ describe('events', () => {
   it('of random programs that fault are heard once', () => {
     fc.assert(
       fc.property(randomInstructions, moves, (instructions, steps) => {
-        const program = { ...programOf(instructions), kernelBtf };
-        const make = (): LiveTimeline => {
-          const timeline = new LiveTimeline({
-            object: { ...objectOf('cleanup'), programs: [program], maps: [] },
-            scenario: {},
-            profile: 'proposal',
-            factsOf: () => undefined,
-            maxSteps: 500,
-            spacing: 16,
-          });
-          timeline.begin(program, {});
-          return timeline;
-        };
+        const make = (): LiveTimeline => programTimeline(programOf(instructions), { spacing: 16 });
         const whole = make();
         whole.complete();
         const timeline = make();
@@ -261,18 +250,7 @@ describe('events', () => {
 });
 
 describe('a run that faults', () => {
-  const program = { ...programOf('r1 = 1\nr0 = *(u64 *)(r10 +0)\nexit'), kernelBtf };
-  const make = (): LiveTimeline => {
-    const timeline = new LiveTimeline({
-      object: { ...objectOf('cleanup'), programs: [program], maps: [] },
-      scenario: {},
-      profile: 'proposal',
-      factsOf: () => undefined,
-      maxSteps: 500,
-    });
-    timeline.begin(program, {});
-    return timeline;
-  };
+  const make = (): LiveTimeline => programTimeline(programOf('r1 = 1\nr0 = *(u64 *)(r10 +0)\nexit'));
 
   it('has a moment before its fault and one after, and each can be gone to', () => {
     const timeline = make();
@@ -317,17 +295,9 @@ describe('listening', () => {
     const update = (key: number): string =>
       `*(u32 *)(r10 -4) = ${key}\nr1 = map[lru]\nr2 = r10\nr2 += -4\nr3 = r10\nr3 += -4\nr4 = 0\ncall 2`;
     const text = `${[1, 2, 3].map(update).join('\n')}\n*(u32 *)(r10 -4) = 1\nr1 = map[lru]\nr2 = r10\nr2 += -4\ncall 3\nexit`;
-    const program = { ...programOf(assemble(text, { map: () => 0 }).instructions), kernelBtf, maps: [lru] };
+    const program = { ...programOf(assemble(text, { map: () => 0 }).instructions), maps: [lru] };
     const ends = (['none', undefined] as const).map((events) => {
-      const timeline = new LiveTimeline({
-        object: { ...objectOf('cleanup'), programs: [program], maps: [lru] },
-        scenario: {},
-        profile: 'proposal',
-        factsOf: () => undefined,
-        maxSteps: 500,
-        ...(events === undefined ? {} : { events }),
-      });
-      timeline.begin(program, {});
+      const timeline = programTimeline(program, events === undefined ? {} : { events });
       timeline.seek({ run: 0, step: 500, phase: 0 });
       expect(timeline.machine.end).toMatchObject({ kind: 'exit', value: 0n });
       return stateHash(timeline.machine.checkpoint());

@@ -4,12 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { bundledKernelBtf } from '../../main/kernel-btf.ts';
 import { randomInstructions } from '../machine/testing/random-programs.ts';
 import { programOf } from '../machine/testing/programs.ts';
-import type { ObjectFile, Program } from '../object/program.ts';
-import { LiveTimeline } from './live.ts';
+import type { Program } from '../object/program.ts';
 import { hearPart } from './part.ts';
 import { Replay } from './replay.ts';
 import { stateHash } from './state-hash.ts';
 import { fileSource, loopSource, recordingOf } from './testing/recordings.ts';
+import { programTimeline } from './testing/timelines.ts';
 import type { Position, Timeline } from './timeline.ts';
 
 const kernelBtf = bundledKernelBtf();
@@ -155,11 +155,12 @@ describe('random programs', () => {
   it('are in the same state whether one runs there or goes back there', () => {
     fc.assert(
       fc.property(randomInstructions, fc.array(fc.nat(400), { minLength: 3, maxLength: 8 }), (instructions, steps) => {
-        const straight = timelineOf(instructions);
-        const seeking = timelineOf(instructions);
+        const begun = (): Timeline => programTimeline(programOf(instructions), { spacing: 16 });
+        const straight = begun();
+        const seeking = begun();
         for (const step of steps) {
           const there = seeking.seek({ run: 0, step, phase: 0 });
-          const fresh = timelineOf(instructions);
+          const fresh = begun();
           // An instruction that faults is not counted: the end of such a run stands where its last instruction does.
           const atEnd = seeking.machine.end !== undefined;
           expect(fresh.seek(atEnd ? { ...there, step: 1000 } : there)).toEqual(there);
@@ -171,25 +172,3 @@ describe('random programs', () => {
     );
   });
 });
-
-function timelineOf(instructions: Parameters<typeof programOf>[0]): LiveTimeline {
-  const program = { ...programOf(instructions), kernelBtf };
-  const object: ObjectFile = {
-    name: 'random',
-    license: 'GPL',
-    programs: [program],
-    maps: [],
-    kernelBtf,
-    notes: [],
-  } as unknown as ObjectFile;
-  const timeline = new LiveTimeline({
-    object,
-    scenario: {},
-    profile: 'proposal',
-    factsOf: () => undefined,
-    maxSteps: 500,
-    spacing: 16,
-  });
-  timeline.begin(program, {});
-  return timeline;
-}

@@ -1,15 +1,10 @@
 /** Timelines for tests of views, each as often as one likes with other limits on the events that it keeps; and a desk with nothing else on it. */
 import { bundledKernelBtf } from '../../../main/kernel-btf.ts';
-import { generate } from '../../../test/fuzz/unwind/generate.ts';
-import { loadWorld, toProgram } from '../../../test/fuzz/unwind/world.ts';
-import type { Program } from '../../object/program.ts';
 import type { CollectorLimits } from '../../trace/collect.ts';
-import { LiveTimeline } from '../../trace/live.ts';
 import type { RecordingSource } from '../../trace/recording.ts';
 import { Replay } from '../../trace/replay.ts';
 import { fileSource, loopSource, recordingOf } from '../../trace/testing/recordings.ts';
 import type { Patience, Timeline } from '../../trace/timeline.ts';
-import { verify } from '../../verifier/verify.ts';
 import type { Desk } from '../desk.ts';
 import { RunIndexes } from '../run-indexes.ts';
 import type { Again } from '../run-parts.ts';
@@ -17,27 +12,6 @@ import type { Again } from '../run-parts.ts';
 export const UNLIMITED: CollectorLimits = { flow: Infinity, calls: Infinity, rest: Infinity };
 
 const kernelBtf = bundledKernelBtf();
-const world = loadWorld();
-
-/** Runs of generated programs, with throws, callbacks and resources of all kinds. */
-export function generatedTimeline(seeds: readonly number[], events: CollectorLimits): Timeline {
-  const programs = seeds.map((seed) => toProgram(world, generate(seed)));
-  const facts = new Map(programs.map((program) => [program, verify(program, { profile: 'proposal', logLevel: 0 })]));
-  const timeline = new LiveTimeline({
-    object: { ...world, programs },
-    scenario: { seed: seeds[0] ?? 0 },
-    profile: 'proposal',
-    factsOf: (program: Program) => facts.get(program),
-    maxSteps: 20_000,
-    events,
-  });
-  for (const program of programs) {
-    timeline.begin(program, {});
-    // One that runs for too long is the last one, cut off.
-    if (timeline.complete() !== 'end') break;
-  }
-  return timeline;
-}
 
 export const SOURCES: Readonly<Record<string, RecordingSource>> = {
   cleanup: fileSource('cleanup', ['four_frames', 'callee_saved', 'four_frames']),
