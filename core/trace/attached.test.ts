@@ -10,10 +10,10 @@ import type { RecordedAttachment } from './attached.ts';
 import { perfettoJson } from './export-perfetto.ts';
 import { folded } from './export-text.ts';
 import { readRecording, writeRecording } from './file.ts';
-import { keptHistory } from './history.ts';
+import { historyOf } from './history.ts';
 import { hearPart } from './part.ts';
 import { Replay } from './replay.ts';
-import type { Recording, RecordingSource } from './recording.ts';
+import type { RecordingSource } from './recording.ts';
 import { factsOf, loadSource, programNamed } from './recording.ts';
 import { readFolded, readTrace } from './testing/readers.ts';
 import { recordingOf } from './testing/recordings.ts';
@@ -53,9 +53,10 @@ const replacing = fc.constantFrom('replacement', 'throwing_replacement').map((pr
 }));
 
 /** Each function ends in the exported trace where it returned, and instructions are spent in stacks of functions. */
-function expectReturns(recording: Recording): void {
-  const { runs, events } = recording;
-  const trace = readTrace([...perfettoJson(keptHistory(recording))].join(''));
+function expectReturns(replay: Replay): void {
+  const { runs, events } = replay.recording;
+  const history = historyOf(replay);
+  const trace = readTrace([...perfettoJson(history)].join(''));
   let start = 0;
   for (const [i, { program, firstStep, lastStep }] of runs.entries()) {
     const ends = (trace.slices.get(i + 1) ?? []).map(({ name, to }) => `${name} ${to}`);
@@ -65,7 +66,7 @@ function expectReturns(recording: Recording): void {
         expect(ends).toContain(`${name} ${start + position.step + 1 - firstStep}`);
     start += lastStep - firstStep + 1;
   }
-  const stacks = readFolded([...folded(keptHistory(recording))].join(''));
+  const stacks = readFolded([...folded(history)].join(''));
   const steps = runs.reduce((sum, run) => sum + run.lastStep - run.firstStep, 0);
   expect([...stacks.values()].reduce((sum, each) => sum + each, 0)).toBe(steps);
 }
@@ -89,7 +90,7 @@ describe('recordings of attached programs', () => {
           [...recording.events.events()].filter(({ position, kind }) => position.run === 0 && kind !== 'exit'),
         );
 
-        expectReturns(recording);
+        expectReturns(replay);
         const object = loadSource(source, kernelBtf);
         const facts = factsOf(source);
         const program = programNamed(object, 'target');
@@ -117,7 +118,8 @@ describe('recordings of attached programs', () => {
       { program: 'on_entry', target: 'target', function: 'static_part' },
       { program: 'on_exit', target: 'target', function: 'static_part' },
     ];
-    const stacks = readFolded([...folded(keptHistory(recordingOf(sourceWith(attach, 1))))].join(''));
+    const replay = new Replay(recordingOf(sourceWith(attach, 1)), { kernelBtf });
+    const stacks = readFolded([...folded(historyOf(replay))].join(''));
     expect([...stacks.keys()].sort()).toEqual([
       'target',
       // Until the other one takes its place.

@@ -4,19 +4,22 @@ import { describe, expect, it } from 'vitest';
 import { bundledKernelBtf } from '../../main/kernel-btf.ts';
 import { perfettoJson } from './export-perfetto.ts';
 import { csv, folded } from './export-text.ts';
-import { keptHistory } from './history.ts';
+import type { History } from './history.ts';
+import { historyOf } from './history.ts';
 import type { Recording } from './recording.ts';
 import { factsOf, loadSource } from './recording.ts';
+import { Replay } from './replay.ts';
 import { readCsv, readFolded, readTrace } from './testing/readers.ts';
 import { endlessSource, fileSource, loopSource, recordingOf } from './testing/recordings.ts';
 
+const kernelBtf = bundledKernelBtf();
 const recording = recordingOf(fileSource('cleanup', ['four_frames', 'callee_saved']));
 
 /** Each program of a file that is accepted, all of them in one recording. */
 function everythingIn(name: string): Recording {
   const source = fileSource(name, []);
   const facts = factsOf(source);
-  const { programs } = loadSource(source, bundledKernelBtf());
+  const { programs } = loadSource(source, kernelBtf);
   const accepted = programs.filter(
     (program) => program.loadError === undefined && facts(program).verdict === 'accepted' && program.type !== 'ext',
   );
@@ -29,6 +32,10 @@ function everythingIn(name: string): Recording {
   });
 }
 
+function recordedHistory(of: Recording): History {
+  return historyOf(new Replay(of, { kernelBtf }));
+}
+
 const FILES = readdirSync(new URL('../../test/exceptions/', import.meta.url))
   .filter((name) => name.endsWith('.bpf.o'))
   .map((name) => name.replace('.bpf.o', ''));
@@ -36,34 +43,35 @@ const FILES = readdirSync(new URL('../../test/exceptions/', import.meta.url))
 /** Callbacks of helpers in each other, in a run that is cut off in the midst of them. */
 const LOOPS = recordingOf({ ...endlessSource(), maxSteps: 3000 });
 
-describe.each([...FILES.map((name) => [name, everythingIn(name)] as const), ['loops of callbacks', LOOPS] as const])(
-  'what happened in %s',
-  (_name, everything) => {
-    const { runs, events } = everything;
+/** Of a file whose programs are all rejected there is no run. */
+const RUN = FILES.map((name) => [name, everythingIn(name)] as const).filter(([, { runs }]) => runs.length > 0);
 
-    it('is a trace that Perfetto takes', () => {
-      const trace = readTrace([...perfettoJson(keptHistory(everything))].join(''));
-      expect([...trace.threads.values()]).toEqual(runs.map(({ program }, i) => `run ${i}: ${program}`));
-      const kept = [...events.events()];
-      const count = (kind: string): number => kept.filter((event) => event.kind === kind).length;
-      expect(trace.instants.filter((one) => one.name === 'throw')).toHaveLength(count('throw'));
-      expect(trace.spans).toHaveLength(count('acquire'));
-      const slices = [...trace.slices.values()].flat().length;
-      const functions = ['call', 'callback', 'tail-call', 'exception-callback', 'helper'].reduce(
-        (sum, kind) => sum + count(kind),
-        0,
-      );
-      expect(slices).toBe(functions + runs.length);
-    });
+describe.each([...RUN, ['loops of callbacks', LOOPS] as const])('what happened in %s', (_name, everything) => {
+  const { runs, events } = everything;
+  const history = recordedHistory(everything);
 
-    it('is a table and stacks', () => {
-      expect(readCsv([...csv(keptHistory(everything))].join(''))).toHaveLength(events.length + 1);
-      const stacks = readFolded([...folded(keptHistory(everything))].join(''));
-      const steps = runs.reduce((sum, run) => sum + run.lastStep - run.firstStep, 0);
-      expect([...stacks.values()].reduce((sum, each) => sum + each, 0)).toBe(steps);
-    });
-  },
-);
+  it('is a trace that Perfetto takes', () => {
+    const trace = readTrace([...perfettoJson(history)].join(''));
+    expect([...trace.threads.values()]).toEqual(runs.map(({ program }, i) => `run ${i}: ${program}`));
+    const kept = [...events.events()];
+    const count = (kind: string): number => kept.filter((event) => event.kind === kind).length;
+    expect(trace.instants.filter((one) => one.name === 'throw')).toHaveLength(count('throw'));
+    expect(trace.spans).toHaveLength(count('acquire'));
+    const slices = [...trace.slices.values()].flat().length;
+    const functions = ['call', 'callback', 'tail-call', 'exception-callback', 'helper'].reduce(
+      (sum, kind) => sum + count(kind),
+      0,
+    );
+    expect(slices).toBe(functions + runs.length);
+  });
+
+  it('is a table and stacks', () => {
+    expect(readCsv([...csv(history)].join(''))).toHaveLength(events.length + 1);
+    const stacks = readFolded([...folded(history)].join(''));
+    const steps = runs.reduce((sum, run) => sum + run.lastStep - run.firstStep, 0);
+    expect([...stacks.values()].reduce((sum, each) => sum + each, 0)).toBe(steps);
+  });
+});
 
 describe('the readers of these tests', () => {
   const begin = { name: 'process_name', ph: 'M', pid: 1, tid: 0, ts: 0, args: { name: 'p' } };
@@ -105,13 +113,13 @@ describe('the readers of these tests', () => {
 describe('lines', () => {
   it('of stacks add up to all instructions', () => {
     for (const one of [recording, recordingOf(loopSource(10))]) {
-      const lines = [...folded(keptHistory(one))].filter((line) => line !== '');
+      const lines = [...folded(recordedHistory(one))].filter((line) => line !== '');
       for (const line of lines) expect(line).toMatch(/^[^ ;]+(;[^ ;]+)* \d+\n$/);
       const sum = lines.reduce((total, line) => total + Number(line.split(' ')[1]), 0);
       expect(sum).toBe(one.runs.reduce((total, run) => total + run.lastStep - run.firstStep, 0));
     }
     expect(
-      [...folded(keptHistory(recordingOf(loopSource(10))))].some((line) => line.startsWith('main;helper 30')),
+      [...folded(recordedHistory(recordingOf(loopSource(10))))].some((line) => line.startsWith('main;helper 30')),
     ).toBe(true);
   });
 });

@@ -7,7 +7,6 @@ import type { Machine } from '../machine/machine.ts';
 import type { Program } from '../object/program.ts';
 import { eventPieces } from './all-events.ts';
 import type { EventKind, TraceEvent } from './events.ts';
-import type { Recording } from './recording.ts';
 import type { Patience, Timeline } from './timeline.ts';
 import { cancelled, withoutProgress } from './timeline.ts';
 
@@ -69,16 +68,6 @@ export function historyOf(timeline: Timeline, range: Range = {}, limits: Patienc
     parts,
     pieces: (kinds) =>
       eventPieces(timeline, { ...limits, ...extent(parts), ...(kinds === undefined ? {} : { kinds }) }),
-  };
-}
-
-/** What a recording keeps: all that happened only where nothing is omitted. */
-export function keptHistory({ source, runs, events }: Recording): History {
-  const spans = runs.map(({ program, firstStep, lastStep }) => ({ program, from: firstStep, to: lastStep }));
-  return {
-    objectName: source.objectName,
-    parts: partsOf(spans, {}),
-    pieces: (kinds) => [[...events.events(kinds === undefined ? {} : { kinds })]],
   };
 }
 
