@@ -12,7 +12,6 @@ import type { EventTest, Filtered } from './event-filter.ts';
 import type { IsKfunc, RunColumns } from './run-columns.ts';
 import { kfuncTest } from './run-columns.ts';
 import type { RunIndex } from './run-index.ts';
-import { isFlowNext } from './run-index.ts';
 import type { Known } from './run-parts.ts';
 
 /** Flow rows and the others share one number: the former come with this added. */
@@ -176,20 +175,17 @@ export class EventReader implements Filtered {
 
   /** Numbers of the events that pass, in the order of time. */
   matching(test: EventTest): Float64Array {
-    const { flow, rest } = this.events;
+    const { events } = this;
     const { run, bounds } = this.list;
     const from = { run, step: bounds.from, phase: 0 };
     const to = bounds.to === Infinity ? { run: run + 1, step: 0, phase: 0 } : { run, step: bounds.to, phase: 0 };
-    let a = flow.firstFrom(from);
-    let b = rest.firstFrom(from);
-    const [endA, endB] = [flow.firstFrom(to), rest.firstFrom(to)];
-    const numbers = new Float64Array(endA - a + endB - b);
+    const rows = events.rows({ from, to });
+    const numbers = new Float64Array(rows.left);
     let count = 0;
-    while (a < endA || b < endB) {
-      const takesFlow = a < endA && (b >= endB || isFlowNext(this.events, a, b));
-      const number = takesFlow ? FLOW + a++ : b++;
-      this.#look(number);
-      if (test(this)) numbers[count++] = number;
+    while (rows.next()) {
+      this.#table = rows.table;
+      this.#row = rows.row;
+      if (test(this)) numbers[count++] = rows.table === events.flow ? FLOW + rows.row : rows.row;
     }
     return numbers.slice(0, count);
   }

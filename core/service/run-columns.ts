@@ -15,7 +15,6 @@ import { EVENT_KINDS, eventCode } from '../trace/events.ts';
 import { overflowOf } from '../trace/part.ts';
 import type { Timeline, TimelineRun } from '../trace/timeline.ts';
 import type { RunIndex } from './run-index.ts';
-import { isFlowNext } from './run-index.ts';
 import type { SpanTrack } from './span-track.ts';
 import { SpanTrackBuilder } from './span-track.ts';
 
@@ -114,6 +113,8 @@ function lastTick({ frontier }: Timeline, index: RunIndex, run: TimelineRun): nu
 
 /** What functions begin and end with, beside calls and returns. */
 const STRUCTURE = new Set([CALLBACK, TAIL_CALL, EXCEPTION, PHASE, ...ATTACHED]);
+/** All that functions begin and end with. */
+const FRAMES = new Set([CALL, RETURN, ...STRUCTURE]);
 const LEDGER = new Set([ACQUIRE, code('release'), code('store'), PHASE]);
 /** Kinds that are kept however many there are, or that have a limit of their own. */
 const APART = new Set([HELPER, code('throw'), code('exit'), code('fault')]);
@@ -170,18 +171,14 @@ function callTracks(index: RunIndex, run: TimelineRun, lanes: CallLanes, names: 
     if (span !== undefined) builders[open.length]?.end(span, tick);
   };
   for (const { name, kind, isMain } of begunBy(run, frames)) push(isMain ? 0 : -Infinity, name, kind);
-  const { flow, rest, names: texts } = events;
-  const from = { run: index.run, step: 0, phase: 0 };
-  const to = { run: index.run + 1, step: 0, phase: 0 };
-  let a = flow.firstFrom(from);
-  let b = rest.firstFrom(from);
-  const [endA, endB] = [flow.firstFrom(to), rest.firstFrom(to)];
-  const visit = (table: typeof flow, row: number): void => {
-    const { kind, step, phase, name } = table.columns;
-    const what = kind[row]!;
-    const isCall = what === CALL || what === CALLBACK || what === TAIL_CALL || ATTACHED.has(what);
-    if (!isCall && what !== RETURN && what !== PHASE && what !== EXCEPTION) return;
+  const texts = events.names;
+  const range = { from: { run: index.run, step: 0, phase: 0 }, to: { run: index.run + 1, step: 0, phase: 0 } };
+  for (const rows = events.rows({ ...range, codes: FRAMES }); rows.next();) {
+    const { kind, step, phase, name, program } = rows.table.columns;
+    const { row } = rows;
     const at = index.eventTick({ step: step[row]!, phase: phase[row]! });
+    if (at >= cut) break;
+    const what = kind[row]!;
     const text = texts.text(name[row]!);
     // A call and an exit are instructions of the function in which they stand.
     if (what === CALL) push(at + 1, text, 1);
@@ -194,14 +191,8 @@ function callTracks(index: RunIndex, run: TimelineRun, lanes: CallLanes, names: 
       if (text === 'leave-frame' && open.length > 1) pop(at);
     } else if (what === TAIL_CALL) {
       pop(at + 1);
-      push(at + 1, texts.text(table.columns.program[row]!) || text, 0);
+      push(at + 1, texts.text(program[row]!) || text, 0);
     } else push(at + 1, text, 4);
-  };
-  while (a < endA || b < endB) {
-    const takesFlow = a < endA && (b >= endB || isFlowNext(events, a, b));
-    const [table, row] = takesFlow ? ([flow, a++] as const) : ([rest, b++] as const);
-    if (index.eventTick(table.position(row)) >= cut) break;
-    visit(table, row);
   }
   // What goes on beyond what is known has no end yet.
   while (open.length > 1) pop(isOpen || cut < last ? Infinity : last);

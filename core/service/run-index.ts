@@ -7,7 +7,6 @@ import { RunAxis } from './run-axis.ts';
 const ACQUIRE = eventCode('acquire');
 const RELEASE = eventCode('release');
 const STORE = eventCode('store');
-const FAULT = eventCode('fault');
 
 /** A resource that was acquired in a run: rows of its events in {@link EventIndex.rest}; -1 where there is none. */
 export interface ResourceRows {
@@ -53,14 +52,4 @@ export class RunIndex extends RunAxis {
     }
     this.resources = resources;
   }
-}
-
-/**
- * Of a call or return and another event of the run, by their rows: which comes first. An unwinding comes before the instruction that
- * follows it, which has the same step.
- */
-export function isFlowNext({ flow, rest }: EventIndex, a: number, b: number): boolean {
-  const steps = flow.columns.step[a]! - rest.columns.step[b]!;
-  if (steps !== 0) return steps < 0;
-  return rest.columns.phase[b] === 0 || rest.columns.kind[b] === FAULT;
 }

@@ -7,7 +7,6 @@
  * running that stretch once more.
  */
 import type { Position } from './timeline.ts';
-import { comparePositions } from './timeline.ts';
 
 /** In the order of their codes, which files contain: add at the end. */
 export const EVENT_KINDS = [
@@ -299,6 +298,80 @@ export interface EventQuery {
   matches?(event: TraceEvent): boolean;
 }
 
+/** Rows between two moments. */
+export interface RowRange {
+  readonly from?: Position;
+  /** Exclusive. */
+  readonly to?: Position;
+  /** Of these kinds only: rows of others are passed over at little cost. */
+  readonly codes?: Iterable<number>;
+}
+
+/** Goes through the rows of both tables in the order of time. It makes nothing for a row: there are millions. */
+export class RowCursor {
+  /** The row that it stands on. */
+  table: EventTable;
+  row = -1;
+  readonly #flow: EventTable;
+  readonly #rest: EventTable;
+  readonly #flowEnd: number;
+  readonly #restEnd: number;
+  /** By code, 1 for a kind that is wanted; undefined when all are. */
+  readonly #wanted: Uint8Array | undefined;
+  #nextFlow: number;
+  #nextRest: number;
+
+  constructor({ flow, rest }: EventIndex, { from, to, codes }: RowRange) {
+    this.#flow = flow;
+    this.#rest = rest;
+    this.table = rest;
+    this.#nextFlow = from === undefined ? 0 : flow.firstFrom(from);
+    this.#nextRest = from === undefined ? 0 : rest.firstFrom(from);
+    this.#flowEnd = to === undefined ? flow.length : flow.firstFrom(to);
+    this.#restEnd = to === undefined ? rest.length : rest.firstFrom(to);
+    if (codes === undefined) return;
+    this.#wanted = new Uint8Array(EVENT_KINDS.length);
+    for (const code of codes) this.#wanted[code] = 1;
+  }
+
+  /** Rows that are to come, those of kinds that are not wanted included. */
+  get left(): number {
+    return Math.max(this.#flowEnd - this.#nextFlow, 0) + Math.max(this.#restEnd - this.#nextRest, 0);
+  }
+
+  /** Stands on the next row; false when there is none. */
+  next(): boolean {
+    const a = (this.#nextFlow = this.#firstWanted(this.#flow, this.#nextFlow, this.#flowEnd));
+    const b = (this.#nextRest = this.#firstWanted(this.#rest, this.#nextRest, this.#restEnd));
+    if (a < this.#flowEnd && (b >= this.#restEnd || this.#isFlowNext(a, b))) {
+      this.table = this.#flow;
+      this.row = this.#nextFlow++;
+      return true;
+    }
+    if (b >= this.#restEnd) return false;
+    this.table = this.#rest;
+    this.row = this.#nextRest++;
+    return true;
+  }
+
+  #firstWanted({ columns }: EventTable, from: number, end: number): number {
+    const wanted = this.#wanted;
+    if (wanted === undefined) return from;
+    let row = from;
+    while (row < end && wanted[columns.kind[row]!] === 0) row++;
+    return row;
+  }
+
+  /** Of a call or return and another event: an unwinding comes before the instruction that follows it, which has the same step. */
+  #isFlowNext(a: number, b: number): boolean {
+    const flow = this.#flow.columns;
+    const rest = this.#rest.columns;
+    const order = flow.run[a]! - rest.run[b]! || flow.step[a]! - rest.step[b]!;
+    if (order !== 0) return order < 0;
+    return rest.phase[b] === 0 || rest.kind[b] === FAULT;
+  }
+}
+
 /** Events per kind in one stretch of a run. */
 export interface Bucket {
   readonly from: number;
@@ -343,42 +416,20 @@ export class EventIndex {
     return Object.fromEntries(EVENT_KINDS.map((kind, code) => [kind, sums[code] ?? 0])) as Record<EventKind, number>;
   }
 
+  /** Rows of both tables in the order of time, before the first of them. What is added later is not among them. */
+  rows(range: RowRange = {}): RowCursor {
+    return new RowCursor(this, range);
+  }
+
   /** Events in the order of time. */
-  *events(query: EventQuery = {}): Generator<TraceEvent, void> {
-    const { from, to, matches, limit = Infinity } = query;
-    const wanted = query.kinds === undefined ? undefined : new Set(query.kinds.map(eventCode));
-    const tables = [this.flow, this.rest];
-    const next = tables.map((table) => (from === undefined ? 0 : table.firstFrom(from)));
-    const ends = tables.map((table) => (to === undefined ? table.length : table.firstFrom(to)));
-    /** The next row of a table that is asked for: most queries want few of the rows, and rows are cheaper than positions. */
-    const skip = (which: number): boolean => {
-      const { kind } = tables[which]!.columns;
-      const end = ends[which]!;
-      let row = next[which]!;
-      while (wanted !== undefined && row < end && !wanted.has(kind[row]!)) row++;
-      next[which] = row;
-      return row < end;
-    };
-    for (let given = 0; given < limit;) {
-      const [moreA, moreB] = [skip(0), skip(1)];
-      if (!moreA && !moreB) return;
-      const [a, b] = [next[0]!, next[1]!];
-      const which = moreA && (!moreB || this.#isFlowNext(a, b)) ? 0 : 1;
-      const table = tables[which]!;
-      const row = next[which]!++;
-      const event = table.event(row, this.names);
+  *events({ kinds, matches, limit = Infinity, ...range }: EventQuery = {}): Generator<TraceEvent, void> {
+    const rows = this.rows(kinds === undefined ? range : { ...range, codes: kinds.map(eventCode) });
+    for (let given = 0; given < limit && rows.next();) {
+      const event = rows.table.event(rows.row, this.names);
       if (matches?.(event) === false) continue;
       given++;
       yield event;
     }
-  }
-
-  /** Of a call or return and another event: an unwinding comes before the instruction that follows it, which has the same step. */
-  #isFlowNext(a: number, b: number): boolean {
-    const [flow, rest] = [this.flow.position(a), this.rest.position(b)];
-    const isSameStep = flow.run === rest.run && flow.step === rest.step;
-    if (isSameStep && rest.phase > 0) return this.rest.columns.kind[b] === FAULT;
-    return comparePositions(flow, rest) <= 0;
   }
 
   /** A run's steps from `from` to `to` cut into so many stretches, with how much happened in each: what a picture needs. */
