@@ -1,10 +1,11 @@
 /** The service's ports on Node: files, the bundled kernel types, and a flag in shared memory by which work is cancelled. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BailoutError } from '../../core/errors.ts';
 import type { Progress } from '../../core/protocol/state.ts';
 import type { ServiceHost } from '../../core/service/host.ts';
-import { readFile } from '../cli/files.ts';
+import { beginFile, readFile } from '../cli/files.ts';
+import { writeWhole } from '../cli/writing.ts';
 import { zstd } from '../compression.ts';
 import { bundledKernelBtf } from '../kernel-btf.ts';
 
@@ -19,13 +20,7 @@ export interface NodeHostOptions {
 export function nodeServiceHost({ examples, cancel, progress }: NodeHostOptions): ServiceHost {
   return {
     readFile,
-    writeFile(path, pieces) {
-      try {
-        writeFileSync(path, pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
-      } catch (cause) {
-        throw new BailoutError('FILE_UNWRITABLE', `${path} cannot be written.`, { cause });
-      }
-    },
+    writeFile: (path, pieces) => writeWhole(beginFile(path), pieces),
     kernelBtf: bundledKernelBtf,
     kernelTypes: 'bundled Linux 6.18',
     compression: zstd,

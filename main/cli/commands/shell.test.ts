@@ -12,7 +12,7 @@ import { testHost } from '../testing/host.ts';
 import { commandHost } from '../shell/console-host.ts';
 import { runScript } from './shell.ts';
 
-function play(script: string, json = false): { status: number; text: string } {
+async function play(script: string, json = false): Promise<{ status: number; text: string }> {
   let text = '';
   const readFile = (path: string): Uint8Array => {
     try {
@@ -23,29 +23,37 @@ function play(script: string, json = false): { status: number; text: string } {
   };
   const host = { readFile, kernelBtf: bundledKernelBtf, writeFile: () => undefined, compression: zstd };
   const write = (piece: string): void => void (text += piece);
-  const status = runScript(new Console(host), script, { json }, { ...testHost(), ...host, write, style: PLAIN });
+  const console = new Console(host);
+  const status = await runScript(
+    { console, files: [] },
+    script,
+    { json },
+    { ...testHost(), ...host, write, style: PLAIN },
+  );
   return { status, text };
 }
 
 describe('a script', () => {
-  it('says each command and its answer', () => {
-    const { status, text } = play('# an example\nload examples/deep-throw.bpf.o\n\nprint 6 * 7\nquit\nnever reached\n');
+  it('says each command and its answer', async () => {
+    const { status, text } = await play(
+      '# an example\nload examples/deep-throw.bpf.o\n\nprint 6 * 7\nquit\nnever reached\n',
+    );
     expect(text).toBe(
       '(bailout) load examples/deep-throw.bpf.o\ndeep-throw.bpf.o: 1 program, 2 maps, deep_throw is selected\n(bailout) print 6 * 7\n$1 = 42\n(bailout) quit\n',
     );
     expect(status).toBe(0);
   });
 
-  it('ends at the first command that fails', () => {
-    const wrong = play('load examples/deep-throw.bpf.o\nbogus\nprint 1');
+  it('ends at the first command that fails', async () => {
+    const wrong = await play('load examples/deep-throw.bpf.o\nbogus\nprint 1');
     expect(wrong.status).toBe(2);
     expect(wrong.text).toContain('There is no command `bogus`');
     expect(wrong.text).not.toContain('$1');
-    expect(play('load nowhere.o').status).toBe(3);
+    expect((await play('load nowhere.o')).status).toBe(3);
   });
 
-  it('is data with --json: one line for each command', () => {
-    const { text } = play('load examples/deep-throw.bpf.o\nstart\nprint $step\nbreak nowhere', true);
+  it('is data with --json: one line for each command', async () => {
+    const { text } = await play('load examples/deep-throw.bpf.o\nstart\nprint $step\nbreak nowhere', true);
     const lines = text
       .trimEnd()
       .split('\n')

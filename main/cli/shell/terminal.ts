@@ -12,10 +12,14 @@ import type { ExitStatus } from '../host.ts';
 import { writeTo } from '../files.ts';
 import type { ShellRequest } from '../options.ts';
 import { ProgressLine } from '../progress.ts';
+import type { EndingSignal } from '../writing.ts';
+import { endBy } from '../writing.ts';
 import type { FromShell, ShellStart, ToShell } from './messages.ts';
 
 const PROMPT = '(bailout) ';
 const HISTORY_LINES = 1000;
+/** How long a command may take to hear that the process is to end. */
+const PATIENCE_MS = 2000;
 
 export function talk(request: ShellRequest, colour: boolean): Promise<ExitStatus> {
   return new Promise((resolve, reject) => {
@@ -28,12 +32,14 @@ class Terminal {
   readonly #cancel = new Int32Array(new SharedArrayBuffer(4));
   readonly #worker: Worker;
   readonly #lines: Interface;
-  readonly #end: (status: ExitStatus) => void;
+  readonly #resolve: (status: ExitStatus) => void;
   /** Lines that were typed or pasted while a command ran. */
   readonly #waiting: string[] = [];
   #progress: ProgressLine | undefined;
   #isBusy = true;
   #isOver = false;
+  /** What ends the conversation from outside. */
+  #ending: EndingSignal | undefined;
   #completing: ((result: [string[], string]) => void) | undefined;
 
   constructor(
@@ -68,7 +74,7 @@ class Terminal {
         this.#tell({ kind: 'complete', line });
       },
     });
-    this.#end = resolve;
+    this.#resolve = resolve;
   }
 
   begin(): void {
@@ -85,6 +91,7 @@ class Terminal {
       else Atomics.store(this.#cancel, 0, 1);
     });
     process.on('SIGINT', () => this.#interrupt());
+    for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => this.#endBy(signal));
   }
 
   #tell(message: ToShell): void {
@@ -118,7 +125,27 @@ class Terminal {
     this.#lines.prompt();
   }
 
+  /** Lets the present command end first, which puts away what it has begun. The terminal may be gone: nothing more is said. */
+  #endBy(signal: EndingSignal): void {
+    this.#ending = signal;
+    Atomics.store(this.#cancel, 0, 1);
+    if (this.#isBusy) setTimeout(() => this.#end(signal), PATIENCE_MS);
+    else this.#end(signal);
+  }
+
+  #end(signal: EndingSignal): void {
+    try {
+      this.#lines.close();
+    } finally {
+      endBy(signal);
+    }
+  }
+
   #hear(message: FromShell): void {
+    if (this.#ending !== undefined) {
+      if (message.kind === 'done' || message.kind === 'ready') this.#end(this.#ending);
+      return;
+    }
     switch (message.kind) {
       case 'ready':
         writeTo(1, 'Type `help` for the commands, `quit` to leave.\n');
@@ -145,7 +172,7 @@ class Terminal {
   async #leave(status: ExitStatus): Promise<void> {
     this.#lines.close();
     await this.#worker.terminate();
-    this.#end(status);
+    this.#resolve(status);
   }
 }
 
