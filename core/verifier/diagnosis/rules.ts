@@ -2,10 +2,11 @@
 import type { Case, Explanation, Rule } from './case.ts';
 import { CALLS } from './rules/calls.ts';
 import { MEMORY } from './rules/memory.ts';
+import { POINTERS } from './rules/pointers.ts';
 import { RESOURCES } from './rules/resources.ts';
 import { STRUCTURE } from './rules/structure.ts';
 
-const RULES: readonly Rule[] = [...STRUCTURE, ...MEMORY, ...RESOURCES, ...CALLS];
+const RULES: readonly Rule[] = [...STRUCTURE, ...POINTERS, ...MEMORY, ...RESOURCES, ...CALLS];
 
 /** For words that no row knows: they are still the best title. */
 const UNKNOWN: Rule = {

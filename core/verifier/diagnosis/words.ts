@@ -30,6 +30,10 @@ import {
   SCALAR_VALUE,
 } from '../state/types.ts';
 
+/** What is said of any offset or size that has no bound. */
+export const BOUND_HINT =
+  'Bound the value before it is used as an offset: bpf_assert_lt(index, N), or bpf_assert_range(index, low, high).';
+
 /** 34,359,738,360 */
 export function grouped(value: bigint | number): string {
   const text = String(value);
