@@ -101,7 +101,10 @@ export class Pages {
         nodes[index] = node as Node;
         fresh.add(index);
       }
-      node[page % NODE] = this.#copy(bytes, page, (mark & MARK_WRITTEN) === 0 && this.#wasUnwritten(page));
+      const copy = this.#copy(bytes, page, (mark & MARK_WRITTEN) === 0 && this.#wasUnwritten(page));
+      node[page % NODE] = copy;
+      // With its mark goes what says that its hash is an old one.
+      if ((mark & MARK_HASHED) === 0) this.#hashes?.set(page, ...hashOfCopy(copy));
     });
     this.#base = { nodes };
     return this.#base;
