@@ -110,6 +110,12 @@ export interface EventRow {
 }
 
 /** `kfunc:bpf_task_acquire -frame:0`: see docs/guide.md. */
+/** From one tick of a run's axis to another. */
+export interface TickRange {
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface EventQuery {
   readonly run: number;
   readonly filter: string;
@@ -121,6 +127,8 @@ export interface EventQuery {
   readonly tick?: number;
   /** Those about this step instead. */
   readonly step?: number;
+  /** Only those at steps of this range; all of them, unless they are too many to be had again. */
+  readonly range?: TickRange;
 }
 
 export interface EventPart {

@@ -36,6 +36,28 @@ describe.each(timelines)('events of %s', (_name, timelineWith) => {
   const moment = fc.double({ min: 0, max: 1, noNaN: true });
   const lastOf = (run: number): number => runs.columnsOf(run).last;
 
+  it('of a range are all that happened at its steps', () => {
+    fc.assert(
+      fc.property(anyRun, moment, moment, fc.constantFrom(...FILTERS), (run, a, b, filter) => {
+        const [from, to] = [a, b].sort((x, y) => x - y).map((at) => Math.floor(at * lastOf(run)));
+        const range = { from: from!, to: to! };
+        const page = ask(again, { run, filter, range });
+        const index = runs.of(run);
+        const part = { from: index.positionOf(range.from).step, to: index.positionOf(range.to).step };
+        expect(page.part).toEqual(part);
+        const isLast = part.to === (whole.runs[run]!.last ?? whole.frontier).step;
+        const inRange = ({ position, kind }: EventRow): boolean => {
+          // A throw stands at the moment after its call.
+          const step = kind === 'throw' ? position.step - 1 : position.step;
+          return step >= part.from && (step <= part.to || isLast);
+        };
+        const strip = (list: readonly EventRow[]): unknown[] => list.map(({ index: _, ...row }) => row);
+        expect(strip(page.rows)).toEqual(strip(ask(full, { run, filter }).rows.filter(inRange)));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('are listed about the present moment, all of them, in any order', () => {
     const sorts = fc.constantFrom('time' as const, 'kind' as const, 'insn' as const);
     fc.assert(

@@ -4,7 +4,7 @@
  */
 import { BailoutError } from '../errors.ts';
 import type { Direction, Position } from '../protocol/state.ts';
-import type { EventPage, EventQuery } from '../protocol/timeline.ts';
+import type { EventPage, EventQuery, TickRange } from '../protocol/timeline.ts';
 import type { EventIndex } from '../trace/events.ts';
 import type { PartBounds } from '../trace/part.ts';
 import { countedFrom, estimateOf } from '../trace/part.ts';
@@ -61,7 +61,9 @@ export class Events {
       const index = from + i;
       return reader.row(rows[query.descending ? total - 1 - index : index]!, index);
     });
-    const at = query.tick === undefined ? undefined : rowAt(reader, found.byTime, query.tick);
+    const { tick, range } = query;
+    const isBeside = range !== undefined && tick !== undefined && (tick < range.from || tick > range.to);
+    const at = tick === undefined || isBeside ? undefined : rowAt(reader, found.byTime, tick);
     const { events } = this.#desk.runs.of(query.run);
     const keptTo = countedFrom(events, query.run);
     return {
@@ -90,8 +92,9 @@ export class Events {
   }
 
   /** Of what events are listed: of the run, or where those about a moment were not all kept, of a part around it. */
-  #listAt(run: number, { tick, step: wanted }: EventQuery): EventList {
+  #listAt(run: number, { tick, step: wanted, range }: EventQuery): EventList {
     const desk = this.#desk;
+    if (range !== undefined) return listIn(desk, run, range);
     const { runs } = desk;
     const index = runs.of(run);
     const step = wanted ?? (tick === undefined ? 0 : index.positionOf(tick).step);
@@ -140,6 +143,20 @@ function wholeList(desk: Desk, run: number): EventList {
     },
   };
   return { known, run, bounds: { run, from: 0, to: Infinity } };
+}
+
+/** Of a range of the run: all that happened there, or when that is too much, what was kept of it. */
+function listIn(desk: Desk, run: number, range: TickRange): EventList {
+  const { runs } = desk;
+  const index = runs.of(run);
+  const end = lastStep(desk, run);
+  const part = { from: index.positionOf(range.from).step, to: Math.min(index.positionOf(range.to).step, end) };
+  // What happens at the last moment of a run comes with its end.
+  const bounds = { run, from: part.from, to: part.to === end ? Infinity : part.to + 1 };
+  const whole = wholeList(desk, run);
+  if (part.to < countedFrom(index.events, run)) return { ...whole, bounds, part };
+  const known = desk.workOrNot('listing events', (limits) => runs.partOf(run, range.from, range.to, limits));
+  return known === undefined ? { ...whole, bounds } : { known, run, bounds, part };
 }
 
 function lastStep({ session }: Desk, run: number): number {

@@ -37,6 +37,11 @@ async function lanes(page: Page): Promise<Lanes> {
   };
 }
 
+/** Of the first cell of a row of Events: `▸ 164.3`. */
+function stepOf(text: string): number {
+  return Number.parseInt(text.replace(/[^\d.]/g, ''), 10);
+}
+
 /** The step that is told to those who do not see the picture. */
 async function spokenStep(application: Locator): Promise<number> {
   const text = await application.getByRole('status').last().innerText();
@@ -146,20 +151,43 @@ test('the strip below is the whole run: a click there moves what is in sight', a
   await expect.poll(picture).not.toBe(before);
 });
 
-test('a range that is dragged with Shift is summed up', async ({ bailout }) => {
+test('a range that is dragged with Shift is summed up, and Events lists what is in it', async ({ bailout }) => {
   const { application, at } = await lanes(bailout);
   const from = await at(0.3, 0.6);
   const to = await at(0.9, 0.6);
-  await bailout.keyboard.down('Shift');
-  await bailout.mouse.move(from.x, from.y);
-  await bailout.mouse.down();
-  await bailout.mouse.move(to.x, to.y, { steps: 5 });
-  await bailout.mouse.up();
-  await bailout.keyboard.up('Shift');
+  const drag = async (): Promise<void> => {
+    await bailout.keyboard.down('Shift');
+    await bailout.mouse.move(from.x, from.y);
+    await bailout.mouse.down();
+    await bailout.mouse.move(to.x, to.y, { steps: 5 });
+    await bailout.mouse.up();
+    await bailout.keyboard.up('Shift');
+  };
+  await drag();
   const card = bailout.getByRole('region', { name: 'Selected range' });
   await expect(card).toContainText(/\d+ steps/);
   await expect(card).toContainText(/acquired/);
   await expect(card.getByRole('table')).toContainText('write_sample');
+  const events = panel(bailout, 'events');
+  const listed = events.getByText(/Selected in the timeline: steps \d+ – \d+/);
+  await expect(listed).toBeVisible();
+  const [first, last] = /steps (\d+) – (\d+)/
+    .exec(await listed.innerText())!
+    .slice(1)
+    .map(Number);
+  const grid = events.getByRole('grid');
+  const isInRange = async (): Promise<boolean> => {
+    const steps = await grid.locator('[role="row"] [role="gridcell"]:first-child').allInnerTexts();
+    return steps.length > 0 && steps.map(stepOf).every((step) => step >= first! && step <= last! + 1);
+  };
+  await expect.poll(isInRange).toBe(true);
+  const few = Number(await grid.getAttribute('aria-rowcount'));
+  await events.getByRole('button', { name: 'Show all' }).click();
+  await expect(card).toBeHidden();
+  await expect.poll(async () => Number(await grid.getAttribute('aria-rowcount'))).toBeGreaterThan(few);
+
+  await drag();
+  await expect(card).toBeVisible();
   await application.focus();
   await bailout.keyboard.press('Escape');
   await expect(card).toBeHidden();

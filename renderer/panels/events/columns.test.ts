@@ -3,7 +3,9 @@ import type { EventRow } from '../../../core/protocol/timeline.ts';
 import {
   cursorAfter,
   detailText,
+  emptyText,
   listedText,
+  sameList,
   samePart,
   sortedBy,
   stepBeside,
@@ -71,6 +73,19 @@ describe('the table', () => {
     expect(stepBeside(part, 'forwards', 1e6)).toBe(24_576);
     expect(stepBeside(part, 'forwards', 24_575)).toBeUndefined();
     expect(stepBeside(part, 'backwards', 1e6)).toBe(8191);
+    const range = { from: 10, to: 30_000 };
+    expect(listedText({ ...part, range })).toBe(
+      'Selected in the timeline: steps 8,192 – 24,575 · 2,972,001 events in the run',
+    );
+    expect(listedText({ ...kept, range })).toBe(
+      'Selected in the timeline, too much to list all: what was kept of it · 2,972,001 events in the run',
+    );
+    expect(stepBeside({ ...part, range }, 'forwards', 1e6)).toBeUndefined();
+    expect(sameList({ ...part, range }, part)).toBe(false);
+    expect(emptyText('', undefined)).toBe('Nothing has happened yet');
+    expect(emptyText('helper', part)).toBe('No event matches');
+    expect(emptyText('', part)).toBe('Nothing happened in these steps');
+    expect(emptyText('', { ...kept, range })).toMatch(/select less/);
     expect(samePart(part.part, { from: 8192, to: 24_575 })).toBe(true);
     expect(samePart(part.part, undefined)).toBe(false);
   });

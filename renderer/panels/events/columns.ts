@@ -1,6 +1,6 @@
 /** The columns of the table of events, and what stands in them. */
 import type { Direction } from '../../../core/protocol/state.ts';
-import type { EventPart, EventQuery, EventRow } from '../../../core/protocol/timeline.ts';
+import type { EventPart, EventQuery, EventRow, TickRange } from '../../../core/protocol/timeline.ts';
 import { count, plural } from '../../common/format.ts';
 
 export type Sort = EventQuery['sort'];
@@ -73,20 +73,41 @@ export const EXAMPLES: readonly Example[] = [
 
 /** Of which events of a run a table is, when they are not all. */
 export interface Listed {
+  /** All that happened in these steps; undefined when it is what was kept. */
   readonly part: EventPart | undefined;
-  /** From this step on not all events were kept. */
-  readonly keptTo: number;
+  /** From this step on not all events were kept; undefined when all were. */
+  readonly keptTo: number | undefined;
   /** All events of the run. */
   readonly all: number;
+  /** It is of what is selected in the timeline. */
+  readonly range?: TickRange | undefined;
 }
 
 /** `Steps 8,192 – 24,575, all that happened there · 2,972,001 events in the run`. */
-export function listedText({ part, keptTo, all }: Listed): string {
-  const what =
-    part === undefined
-      ? `Steps before ${count(keptTo)}, and of later ones what was kept`
-      : `Steps ${count(part.from)} – ${count(part.to)}, all that happened there`;
-  return `${what} · ${plural(all, 'event')} in the run`;
+export function listedText({ part, keptTo = 0, all, range }: Listed): string {
+  const rest = `${plural(all, 'event')} in the run`;
+  const steps = part === undefined ? '' : `${count(part.from)} – ${count(part.to)}`;
+  if (range !== undefined) {
+    return part === undefined
+      ? `Selected in the timeline, too much to list all: what was kept of it · ${rest}`
+      : `Selected in the timeline: steps ${steps} · ${rest}`;
+  }
+  return part === undefined
+    ? `Steps before ${count(keptTo)}, and of later ones what was kept · ${rest}`
+    : `Steps ${steps}, all that happened there · ${rest}`;
+}
+
+/** Why there is no row. */
+export function emptyText(filter: string, listed: Listed | undefined): string {
+  if (listed?.part === undefined && listed?.range !== undefined)
+    return 'Nothing of this was kept, and it is too much to be listed: select less';
+  if (filter.trim() !== '') return 'No event matches';
+  return listed?.part === undefined ? 'Nothing has happened yet' : 'Nothing happened in these steps';
+}
+
+/** Whether two lists are of the same events of a run. */
+export function sameList(a: Listed | undefined, b: Listed | undefined): boolean {
+  return samePart(a?.part, b?.part) && a?.range === b?.range;
 }
 
 export function samePart(a: EventPart | undefined, b: EventPart | undefined): boolean {
@@ -94,7 +115,8 @@ export function samePart(a: EventPart | undefined, b: EventPart | undefined): bo
 }
 
 /** The step about which to list what comes before or after; undefined when there is nothing. */
-export function stepBeside({ part, keptTo }: Listed, direction: Direction, last: number): number | undefined {
+export function stepBeside({ part, keptTo, range }: Listed, direction: Direction, last: number): number | undefined {
+  if (range !== undefined || keptTo === undefined) return undefined;
   if (direction === 'backwards') return part === undefined || part.from <= 0 ? undefined : part.from - 1;
   const step = part === undefined ? keptTo : part.to + 1;
   return step > last ? undefined : step;

@@ -3,10 +3,11 @@ import type { Ref, ShallowRef } from 'vue';
 import { computed, ref, shallowRef, watch } from 'vue';
 import type { EventRow } from '../../../core/protocol/timeline.ts';
 import { PagedRows } from '../../common/paged-rows.ts';
+import { useSelectedRange } from '../../common/selection.ts';
 import { SessionError } from '../../session/client.ts';
 import { useSession } from '../../session/store.ts';
 import type { Listed, Sort } from './columns.ts';
-import { samePart } from './columns.ts';
+import { sameList } from './columns.ts';
 
 export interface EventList {
   readonly total: Readonly<Ref<number>>;
@@ -29,7 +30,7 @@ export interface Asked {
   readonly visible: Readonly<Ref<boolean>>;
 }
 
-/** While somebody types, nothing is asked. */
+/** While somebody types, or draws a range, nothing is asked. */
 const PAUSE_MS = 150;
 
 export function useEvents({ filter, order, visible }: Asked): EventList {
@@ -40,6 +41,7 @@ export function useEvents({ filter, order, visible }: Asked): EventList {
   let elsewhere: number | undefined;
   const present = ref<number>();
   const error = shallowRef<{ readonly message: string; readonly hint?: string | undefined }>();
+  const range = useSelectedRange();
   const arrivals = ref(0);
   const run = computed(() => session.state.runs.current?.index);
   let sight: readonly [number, number] = [0, 1];
@@ -52,14 +54,18 @@ export function useEvents({ filter, order, visible }: Asked): EventList {
       ...{ run: run.value, filter: filter.value.trim(), ...order.value, from, count },
       ...(tick === undefined ? {} : { tick }),
       ...(step === undefined ? {} : { step }),
+      ...(range.value === undefined ? {} : { range: range.value }),
     };
     try {
       const page = await session.api.events(asked);
       // Somebody looks elsewhere by now.
-      if (step !== elsewhere || asked.run !== run.value) return undefined;
-      const isOther = !samePart(page.part, listed.value?.part);
+      if (step !== elsewhere || asked.run !== run.value || asked.range !== range.value) return undefined;
+      const { part, keptTo, all } = page;
+      const list =
+        keptTo === undefined && asked.range === undefined ? undefined : { part, keptTo, all, range: asked.range };
+      const isOther = !sameList(list, listed.value);
       total.value = page.total;
-      listed.value = page.keptTo === undefined ? undefined : { part: page.part, keptTo: page.keptTo, all: page.all };
+      listed.value = list;
       if (tick === session.state.tick) present.value = step === undefined ? page.at : undefined;
       error.value = undefined;
       if (isOther) {
@@ -102,7 +108,7 @@ export function useEvents({ filter, order, visible }: Asked): EventList {
     if (isVisible && isStale) again();
   });
   let timer: ReturnType<typeof setTimeout> | undefined;
-  watch(filter, () => {
+  watch([filter, range], () => {
     clearTimeout(timer);
     timer = setTimeout(again, PAUSE_MS);
   });

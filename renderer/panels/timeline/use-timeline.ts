@@ -1,7 +1,8 @@
 /** What the timeline shows: which run, which part of it, what is selected, and what is known of it so far. */
 import type { ComputedRef, Ref, ShallowRef } from 'vue';
-import { computed, ref, shallowRef, watch } from 'vue';
+import { computed, onScopeDispose, ref, shallowRef, watch } from 'vue';
 import type { Direction } from '../../../core/protocol/state.ts';
+import { useSelectedRange } from '../../common/selection.ts';
 import { useSession } from '../../session/store.ts';
 import type { Picture } from './picture.ts';
 import type { Rows } from './source.ts';
@@ -38,7 +39,8 @@ export function useTimeline(visible: Readonly<Ref<boolean>>, changed: () => void
   const session = useSession();
   const whole = shallowRef<Picture>();
   const chosen = shallowRef<Range>();
-  const selected = shallowRef<Range>();
+  const selected = useSelectedRange();
+  onScopeDispose(() => (selected.value = undefined));
   const scrolled = ref(0);
   const rows = shallowRef<Rows>({ depth: 1, resources: 1 });
   const run = computed(() => session.state.runs.current?.index);
