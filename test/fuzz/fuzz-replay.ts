@@ -1,8 +1,8 @@
 /**
  * `npm run fuzz:replay -- [--part K/N] [--steps N] [--only TEXT]`: is a replay the run that was recorded? Records each program of the examples and,
  * where it is on this machine, of the corpus, twice in a row with maps kept, as a file; replays it, and goes to random moments by many
- * checkpoints backwards and by few of them forwards: the states have to be the same. What is exported has to be read by its reader. Exit
- * status 1 when something differs, or when a program does what no program may: end with an error that is not of the project's own.
+ * checkpoints backwards and by few of them forwards: the states have to be the same, and some steps forwards and as many backwards have
+ * to lead to where they began. What is exported has to be read by its reader. Exit status 1 when something differs, or when a program does what no program may: end with an error that is not of the project's own.
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import type { Recording, RecordingSource } from '../../core/trace/recording.ts';
 import { loadSource, record } from '../../core/trace/recording.ts';
 import { Replay } from '../../core/trace/replay.ts';
 import { presentHash } from '../../core/trace/state-hash.ts';
-import type { Position, Timeline } from '../../core/trace/timeline.ts';
+import type { Position, Search, Timeline } from '../../core/trace/timeline.ts';
 import { zstd } from '../../main/compression.ts';
 import { bundledKernelBtf } from '../../main/kernel-btf.ts';
 import { corpusFolder } from '../conformance/reference.ts';
@@ -23,6 +23,8 @@ import { Random } from './unwind/random.ts';
 
 /** Moments of each recording that are gone to. */
 const MOMENTS = 8;
+/** Steps from some of them, forwards and back. */
+const STEPS = 5;
 /** Instructions between checkpoints where there are many of them. */
 const NEAR = 1000;
 
@@ -75,6 +77,29 @@ function momentsOf({ runs, frontier }: Timeline, random: Random): Position[] {
   return moments.sort((a, b) => a.run - b.run || a.step - b.step);
 }
 
+/** Stops at each instruction and at each phase of an unwinding. */
+const EVERYWHERE: Search = {
+  phases: true,
+  stops: ({ instructions }) => new Uint8Array(instructions.length).fill(1),
+  begin: () => 'step',
+  test: () => 'hit',
+};
+
+/** Whether steps forwards and as many backwards, through the ends of runs, pass through the same states. */
+function goesBackAsForth(timeline: Timeline): boolean {
+  const states = [hashOf(timeline)];
+  while (states.length <= STEPS && timeline.searchForward(EVERYWHERE) === 'hit') states.push(hashOf(timeline));
+  for (const state of states.slice(0, -1).reverse()) {
+    timeline.searchBackward(EVERYWHERE);
+    if (hashOf(timeline) !== state) return false;
+  }
+  return true;
+}
+
+function hashOf({ machine, position }: Timeline): string {
+  return `${position.run}:${position.step}.${position.phase} ${presentHash(machine)}`;
+}
+
 /** What is wrong with the replay of a recording; undefined when it is the run that was recorded. */
 function differenceIn(recording: Recording, seed: number): string | undefined {
   const near = new Replay(recording, { kernelBtf, spacing: NEAR });
@@ -85,6 +110,7 @@ function differenceIn(recording: Recording, seed: number): string | undefined {
   for (const [i, moment] of [...moments.entries()].reverse()) {
     near.seek(moment);
     if (presentHash(near.machine) !== hashes[i]) return `another state at ${JSON.stringify(moment)}`;
+    if (i % 4 === 0 && !goesBackAsForth(near)) return `another way back to ${JSON.stringify(moment)}`;
   }
   for (const format of EXPORT_FORMATS) {
     const text = Buffer.concat([...exportBytes(format, historyOf(near))]).toString();
