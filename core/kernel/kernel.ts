@@ -34,7 +34,7 @@ import { MapStore } from './maps/store.ts';
 import type { MapStoreCheckpoint } from './maps/store.ts';
 import type { Fault, Memory, MemoryCheckpoint } from './memory.ts';
 import { describeFault } from './memory.ts';
-import type { OutputState } from './output.ts';
+import type { OutputState, PrintedLine } from './output.ts';
 import { Output } from './output.ts';
 import type { WorldCheckpoint } from './objects/world.ts';
 import { World } from './objects/world.ts';
@@ -326,7 +326,8 @@ export class Kernel {
   }
 
   acquire(call: Call, type: ResourceKind, typeName: string, value: bigint, release: string): LedgerEntry {
-    const at = { ...this.position(call), step: this.step };
+    const { program, insn, frame } = call;
+    const at = { program: program.name, insn, frame, step: this.step };
     return this.ledger.acquire({ type, typeName, value, by: call.name, release, at });
   }
 
@@ -356,8 +357,14 @@ export class Kernel {
 
   // ---- output ---------------------------------------------------------------------------------------------------------
 
-  print(line: OutputLine): void {
-    const printed = { ...line, run: Math.max(this.#runs - 1, 0), step: this.step };
+  print({ kind, text, map, bytes, at }: OutputLine): void {
+    const { step } = this;
+    const run = Math.max(this.#runs - 1, 0);
+    // Spelled out: of objects that are made by copying another, the host keeps a shape for each.
+    const printed: PrintedLine =
+      map === undefined || bytes === undefined
+        ? { kind, text, at, run, step }
+        : { kind, text, map, bytes, at, run, step };
     this.output.push(printed);
     this.observer.printed?.(printed);
   }

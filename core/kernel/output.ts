@@ -30,7 +30,7 @@ const BYTES = 256 * 1024;
 /** Chunks that are kept: at least 7,168 lines, or 1.75 MB of long ones. */
 const CHUNKS = 8;
 /** Of a line, beside its text. */
-const LINE_BYTES = 120;
+const LINE_BYTES = 200;
 
 export class Output {
   #chunks: readonly OutputChunk[] = [];
