@@ -135,11 +135,12 @@ function count(path) {
   };
 }
 
-/** What a Playwright report says: none is there when the suite was left out. */
+/** What a Playwright report says: none is there when the suite was left out. What passed the second time only is counted apart. */
 function countPlaywright(path) {
   if (!existsSync(path)) return { passed: 0, failed: 0, skipped: 0 };
   const { stats, errors } = JSON.parse(readFileSync(path, 'utf8'));
-  return { passed: stats.expected, failed: stats.unexpected + stats.flaky + errors.length, skipped: stats.skipped };
+  const { expected, unexpected, flaky, skipped } = stats;
+  return { passed: expected + flaky, failed: unexpected + errors.length, skipped, flaky };
 }
 
 /** Lines in which a test says why it did not run, so that a skip is never silent. */
@@ -151,7 +152,7 @@ async function perform(step) {
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const result = { name: step.name, ok: status === 0, ...(step.report ? (step.count ?? count)(step.report) : {}) };
   const counts = step.report
-    ? `${result.passed} passed${result.failed > 0 ? `, ${result.failed} failed` : ''}${result.skipped > 0 ? `, ${result.skipped} skipped` : ''}`
+    ? `${result.passed} passed${result.failed > 0 ? `, ${result.failed} failed` : ''}${result.skipped > 0 ? `, ${result.skipped} skipped` : ''}${result.flaky > 0 ? `, ${result.flaky} only the second time` : ''}`
     : step.what;
   const mark = result.ok ? paint(32, '✓') : paint(31, '✗');
   console.log(`${mark} ${step.name.padEnd(12)} ${counts.padEnd(40)} ${paint(2, `${seconds} s`)}`);
