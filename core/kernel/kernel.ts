@@ -327,6 +327,7 @@ export class Kernel {
 
   acquire(call: Call, type: ResourceKind, typeName: string, value: bigint, release: string): LedgerEntry {
     const { program, insn, frame } = call;
+    // Spelled out, as in {@link print}.
     const at = { program: program.name, insn, frame, step: this.step };
     return this.ledger.acquire({ type, typeName, value, by: call.name, release, at });
   }

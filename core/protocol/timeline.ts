@@ -109,13 +109,13 @@ export interface EventRow {
   readonly line?: number;
 }
 
-/** `kfunc:bpf_task_acquire -frame:0`: see docs/guide.md. */
 /** From one tick of a run's axis to another. */
 export interface TickRange {
   readonly from: number;
   readonly to: number;
 }
 
+/** `kfunc:bpf_task_acquire -frame:0`: see docs/guide.md. */
 export interface EventQuery {
   readonly run: number;
   readonly filter: string;

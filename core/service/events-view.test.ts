@@ -7,8 +7,9 @@ import { longRun } from '../../test/e2e/long-run.ts';
 import { Events } from './events-view.ts';
 import type { Again } from './run-parts.ts';
 import { AGAIN } from './run-parts.ts';
-import { SOURCES, UNLIMITED, deskOf, replayOf } from './testing/timelines.ts';
+import { SOURCES, deskOf, replayOf } from './testing/timelines.ts';
 import type { CollectorLimits } from '../trace/collect.ts';
+import { EVERYTHING } from '../trace/collect.ts';
 import type { Timeline } from '../trace/timeline.ts';
 
 const FEW: CollectorLimits = { flow: 9, calls: 6, rest: 8 };
@@ -28,7 +29,7 @@ const timelines: readonly (readonly [string, (limits: CollectorLimits) => Timeli
 ];
 
 describe.each(timelines)('events of %s', (_name, timelineWith) => {
-  const [whole, few] = [timelineWith(UNLIMITED), timelineWith(FEW)];
+  const [whole, few] = [timelineWith(EVERYTHING), timelineWith(FEW)];
   const full = new Events(deskOf(whole));
   const again = new Events(deskOf(few, IN_PARTS));
   const runs = deskOf(few, IN_PARTS).runs;

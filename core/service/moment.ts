@@ -28,11 +28,11 @@ export function momentView(desk: Desk, position: Position, wants: Wants, claims:
   const leading =
     wants.resources === undefined
       ? undefined
-      : desk.workOrNot('looking for resources', (limits) => desk.runs.leadingTo(position, limits));
+      : desk.work('looking for resources', (limits) => desk.runs.leadingTo(position, limits));
   return desk.atMoment(position, (session) => lookAround(desk, session, wants, claims, leading));
 }
 
-/** `leading`: what is known of the steps before now. */
+/** `leading`: what is known of the steps before now, where resources are asked for. */
 function lookAround(
   desk: Desk,
   session: Session,
@@ -41,7 +41,7 @@ function lookAround(
   leading?: RunIndex,
 ): MomentView {
   const { machine, position } = session;
-  const index = desk.runs.of(position.run);
+  const index = leading ?? desk.runs.of(position.run);
   const { registers, stack, memory, expressions } = wants;
   return {
     position,
@@ -51,7 +51,7 @@ function lookAround(
     ...(wants.frames === undefined ? {} : { frames: frameViews(machine) }),
     ...(stack === undefined ? {} : { stack: stackViews(machine, stack.frame, claims.ofFrame(machine, stack.frame)) }),
     ...(memory === undefined ? {} : { memory: memoryView(desk, memory) }),
-    ...(wants.resources === undefined ? {} : { resources: resourcesView(session, leading ?? index) }),
+    ...(wants.resources === undefined ? {} : { resources: resourcesView(session, index) }),
     ...(wants.unwinding === undefined ? {} : { unwinding: unwindView(session, index) }),
     ...(expressions === undefined
       ? {}

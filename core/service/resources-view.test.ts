@@ -6,12 +6,13 @@ import { loops } from '../../test/bench/loops.ts';
 import type { Session } from '../debugger/session.ts';
 import type { ResourcesView } from '../protocol/views.ts';
 import type { CollectorLimits } from '../trace/collect.ts';
+import { EVERYTHING } from '../trace/collect.ts';
 import type { Position, Timeline } from '../trace/timeline.ts';
 import { resourcesView } from './resources-view.ts';
 import { RunIndexes } from './run-indexes.ts';
 import type { Again } from './run-parts.ts';
 import { AGAIN } from './run-parts.ts';
-import { SOURCES, UNLIMITED, replayOf } from './testing/timelines.ts';
+import { SOURCES, replayOf } from './testing/timelines.ts';
 
 const FEW: CollectorLimits = { flow: 4, calls: 3, rest: 3 };
 /** No run is heard as a whole, and parts are short. */
@@ -42,7 +43,7 @@ describe.each([
   ['pairs', (limits: CollectorLimits): Timeline => replayOf(PAIRS.source, limits)],
   ['generated', (limits: CollectorLimits): Timeline => generatedTimeline([21, 22, 23, 24], limits)],
 ] as const)('resources of %s', (name, timelineWith) => {
-  const whole = timelineWith(UNLIMITED);
+  const whole = timelineWith(EVERYTHING);
   const all = viewsOf(whole);
   const again = viewsOf(timelineWith(FEW), SHORT_PARTS);
 

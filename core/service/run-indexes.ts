@@ -77,7 +77,7 @@ export class RunIndexes {
 
   /**
    * What is known of the last steps before a moment, and so of what came and went there: of the run all that was kept, when nothing
-   * about resources was only counted up to there, else of a part of it. Throws CANCELLED.
+   * about resources was only counted up to there, else of a part of it; what was kept, too, for who gives up.
    */
   leadingTo({ run, step }: Position, patience: Patience = {}): RunIndex {
     const index = this.of(run);

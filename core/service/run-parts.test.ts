@@ -5,11 +5,12 @@ import { generatedTimeline } from '../../test/fuzz/unwind/timelines.ts';
 import { programOf } from '../machine/testing/programs.ts';
 import type { TimelineView } from '../protocol/timeline.ts';
 import type { CollectorLimits } from '../trace/collect.ts';
+import { EVERYTHING } from '../trace/collect.ts';
 import { programTimeline } from '../trace/testing/timelines.ts';
 import type { Timeline } from '../trace/timeline.ts';
 import type { Again } from './run-parts.ts';
 import { AGAIN } from './run-parts.ts';
-import { SOURCES, UNLIMITED, deskOf, replayOf } from './testing/timelines.ts';
+import { SOURCES, deskOf, replayOf } from './testing/timelines.ts';
 import { rangeSummary, timelineView } from './timeline-view.ts';
 
 const NOTHING: CollectorLimits = { flow: 0, calls: 0, rest: 0 };
@@ -62,7 +63,7 @@ function shown({ calls, resources, resourceRows: _, depth: __, density, ...view 
 }
 
 describe.each(kinds)('%s', (_name, timelineWith) => {
-  const whole = timelineWith(UNLIMITED);
+  const whole = timelineWith(EVERYTHING);
   const full = deskOf(whole);
   const nothing = timelineWith(NOTHING);
   const count = whole.runs.length;
@@ -138,7 +139,7 @@ describe('a run that goes on', () => {
   it('is known as far as it has come, and is not taken further', () => {
     const text = 'r6 = 5000\ncall pc+3\nr6 += -1\nif r6 != 0 goto pc-3\nexit\nr0 = r6\nexit';
     const begun = (events: CollectorLimits): Timeline => programTimeline(programOf(text), { maxSteps: 1e6, events });
-    const [whole, few] = [begun(UNLIMITED), begun({ flow: 10, calls: 0, rest: 0 })];
+    const [whole, few] = [begun(EVERYTHING), begun({ flow: 10, calls: 0, rest: 0 })];
     const [full, again] = [deskOf(whole), deskOf(few)];
     for (const step of [3000, 9000, 20_000]) {
       for (const timeline of [whole, few]) timeline.seek({ run: 0, step, phase: 0 });

@@ -106,10 +106,13 @@ function differenceIn(recording: Recording, seed: number): string | undefined {
   near.complete();
   const far = new Replay(recording, { kernelBtf });
   const moments = momentsOf(near, new Random(seed));
-  const hashes = moments.map((moment) => presentHash((far.seek(moment), far.machine)));
+  const states = moments.map((moment) => {
+    far.seek(moment);
+    return hashOf(far);
+  });
   for (const [i, moment] of [...moments.entries()].reverse()) {
     near.seek(moment);
-    if (presentHash(near.machine) !== hashes[i]) return `another state at ${JSON.stringify(moment)}`;
+    if (hashOf(near) !== states[i]) return `another state at ${JSON.stringify(moment)}`;
     if (i % 4 === 0 && !goesBackAsForth(near)) return `another way back to ${JSON.stringify(moment)}`;
   }
   for (const format of EXPORT_FORMATS) {

@@ -9,8 +9,6 @@ import type { Desk } from '../desk.ts';
 import { RunIndexes } from '../run-indexes.ts';
 import type { Again } from '../run-parts.ts';
 
-export const UNLIMITED: CollectorLimits = { flow: Infinity, calls: Infinity, rest: Infinity };
-
 const kernelBtf = bundledKernelBtf();
 
 export const SOURCES: Readonly<Record<string, RecordingSource>> = {

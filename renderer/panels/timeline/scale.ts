@@ -1,10 +1,8 @@
 /** The axis of a timeline: which part of it is in sight, how a tick becomes a pixel, and where the axis has its marks. */
+import type { TickRange } from '../../../core/protocol/timeline.ts';
 
 /** A part of an axis, in ticks. In sight are also parts that begin or end between two of them. */
-export interface Range {
-  readonly from: number;
-  readonly to: number;
-}
+export type Range = TickRange;
 
 /** Nothing is gained by looking closer: a tick is a moment. */
 const LEAST_SPAN = 12;
